@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * EAL of this process: arguments from configuration and machine, start, the ports, end.
+ *
+ * Threads: the control thread, which becomes EAL's main lcore.
+ * Memory:  one struct on the heap while EAL is up.
+ *
+ * What a run gets:
+ *
+ *   hugepages are free      --in-memory                        no files, no secondaries
+ *   … and in_memory: false  (neither)                          secondaries can attach
+ *   none are free           --no-huge --no-shconf -m <needed>
+ *   always                  --iova-mode=va, --file-prefix of its own, --no-telemetry unless
+ *                           asked for, --no-pci unless a PCI device is named
+ *
+ * --no-huge and --in-memory never meet: EAL refuses the pair. Arguments typed first
+ * (pollux -l 0-3 -- serve) are used untouched, nothing is added.
+ */
+#ifndef PLX_EAL_H
+#define PLX_EAL_H
+
+#include "plx_apps.h"
+
+/** What the subcommand is going to use. */
+struct plx_eal_want {
+	uint32_t lcore_cnt; /**< with the main lcore, 1..PLX_WORKERS_MAX + 1 */
+	uint32_t memory_mb; /**< packet pools and rings, MiB */
+};
+
+/** What plx_eal_args() looks at; plx_eal_host() finds it out. */
+struct plx_eal_host {
+	char cpus[512];		 /**< processors this process may use, "0-3,8" */
+	uint32_t cpu_cnt;	 /**< how many */
+	uint64_t huge_free_mb;	 /**< free hugepages of all sizes, MiB */
+	long pid;
+};
+
+void plx_eal_host(struct plx_eal_host *h) PLX_ON_MAIN;
+
+/**
+ * plx_eal_args() makes the argument vector, name of the program included; pure.
+ *
+ * @param out  all zero; cleared by the caller
+ * @return 0; PLX_E_CONFIG contradiction, PLX_E_NOMEM memory_mb below what is needed (or of the
+ *         heap): both with a sentence
+ * Thread: any. Owns: out is the caller's. Errors: as returned.
+ */
+int plx_eal_args(const struct plx_config *c, const struct plx_strv *extra,
+		 const struct plx_eal_want *want, const struct plx_eal_host *host,
+		 struct plx_strv *out, struct plx_errtext *err) PLX_ANY_THREAD;
+
+/**
+ * plx_eal_start() brings EAL up; plx_eal_stop() closes it and removes the runtime directory. Stop
+ * is due on every path after a start that returned PLX_EXIT_OK; main calls it too, twice is fine.
+ *
+ * @return PLX_EXIT_OK, PLX_EXIT_USAGE, PLX_EXIT_DEVICE; the sentence has been printed
+ * Thread: main. Owns: ctx->eal. Errors: as returned; nothing is left behind then.
+ */
+int plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want) PLX_ON_MAIN;
+void plx_eal_stop(struct plx_app_ctx *ctx) PLX_ON_MAIN;
+
+/** Devices behind one port of the configuration: one, or one per queue for net_af_xdp. */
+#define PLX_EAL_PORT_DEVS_MAX 16
+
+struct plx_eal_port {
+	const struct plx_config_port *cfg;
+	uint16_t dev[PLX_EAL_PORT_DEVS_MAX]; /**< DPDK port ids */
+	uint32_t dev_cnt;
+};
+
+/**
+ * plx_eal_ports() makes the virtual devices of the configured ports and finds the others.
+ *
+ * @param out  room for PLX_CONFIG_PORTS_MAX
+ * @param cnt  [out] ports, cfg.port_cnt
+ * @return PLX_EXIT_OK, PLX_EXIT_DEVICE; the sentence has been printed
+ * Thread: main. Owns: the devices end with EAL. Errors: as returned.
+ */
+int plx_eal_ports(struct plx_app_ctx *ctx, struct plx_eal_port *out, uint32_t *cnt) PLX_ON_MAIN;
+
+#endif

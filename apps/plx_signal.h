@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * Signals: the first SIGINT or SIGTERM asks the program to end, the second ends it at once with
+ * code 130; SIGHUP asks for a reload; SIGPIPE is ignored.
+ *
+ * Threads: one thread waits for signals, all others have them blocked; so no handler runs.
+ * Memory:  inside the caller's struct.
+ */
+#ifndef PLX_SIGNAL_H
+#define PLX_SIGNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <plx/defs.h>
+
+struct plx_signal {
+	_Atomic int got;     /**< first SIGINT or SIGTERM; 0 = none */
+	_Atomic bool reload; /**< SIGHUP came; whoever reloads clears it */
+	int fd;		     /**< eventfd, readable as soon as one of them came; for epoll */
+	pthread_t thread;
+	bool running;
+	/** Removed when the second signal ends the process; "" = nothing. */
+	char scrap_dir[256];
+};
+
+/**
+ * plx_signal_init() blocks the signals in the calling thread, and so in all that it makes, and
+ * starts the thread; plx_signal_fini() ends it. Call init before any thread is made.
+ *
+ * @return 0 or PLX_E_IO
+ * Thread: main. Owns: the caller. Errors: as returned; signals then end the process as usual.
+ */
+int plx_signal_init(struct plx_signal *s) PLX_ON_MAIN;
+void plx_signal_fini(struct plx_signal *s) PLX_ON_MAIN;
+
+/** plx_signal_got() says whether to end. Thread: any. */
+static inline bool
+plx_signal_got(struct plx_signal *s)
+{
+	return atomic_load_explicit(&s->got, memory_order_relaxed) != 0;
+}
+
+#endif

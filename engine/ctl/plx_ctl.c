@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plx_ctl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_lcore.h>
+
+#include "plx_engine_int.h"
+#include "plx_ethdev.h"
+#include "plx_text.h"
+
+#define SECRET_SZ 64
+/** What EAL and the drivers take for themselves, MiB. */
+#define RESERVE_MB 16
+/** Return ring of a pair: a pointer for each of 8192 receive buffers, rounded up. */
+#define RETURNS_SZ (size_t)(16384 * sizeof(void *))
+
+struct plx_ctl {
+	struct plx_engine *engine;
+	const struct plx_config *cfg;
+	bool stopped;
+};
+
+static int
+fail(char *err, size_t err_sz, int rc, const char *what, const char *why)
+{
+	snprintf(err, err_sz, "%s: %s", what, why);
+	return rc;
+}
+
+/* The key file: 64 bytes that all servers behind one balancer share. */
+static int
+read_secret(const char *path, uint8_t secret[SECRET_SZ], char *err, size_t err_sz)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0) {
+		snprintf(err, err_sz,
+			 "quic.cid.key_file %s: %s; make one with: head -c %d /dev/urandom > %s",
+			 path, strerror(errno), SECRET_SZ, path);
+		return PLX_E_CONFIG;
+	}
+	n = read(fd, secret, SECRET_SZ);
+	if (fstat(fd, &st) != 0)
+		st.st_mode = 0;
+	close(fd);
+	if (n != SECRET_SZ) {
+		snprintf(err, err_sz, "quic.cid.key_file %s: has fewer than %d bytes", path,
+			 SECRET_SZ);
+		return PLX_E_CONFIG;
+	}
+	if (st.st_mode & (S_IRGRP | S_IROTH)) {
+		snprintf(err, err_sz,
+			 "quic.cid.key_file %s: others may read it; run: chmod 600 %s", path, path);
+		return PLX_E_CONFIG;
+	}
+	return 0;
+}
+
+static int
+add_address(struct plx_net_cfg *net, const char *text, char *err, size_t err_sz)
+{
+	struct plx_errtext why;
+	struct plx_prefix p;
+
+	if (net->addr_cnt == PLX_NET_ADDRS_MAX)
+		return fail(err, err_sz, PLX_E_CONFIG, text, "too many addresses on one port");
+	if (plx_prefix_parse(text, &p, &why) != 0)
+		return fail(err, err_sz, PLX_E_CONFIG, "port address", why.s);
+	net->addr[net->addr_cnt].addr = p.addr;
+	net->addr[net->addr_cnt].prefix_len = p.len;
+	net->addr_cnt++;
+	return 0;
+}
+
+static int
+fill_net(struct plx_net_cfg *net, const struct plx_config_port *p, const struct plx_ctl_opts *o,
+	 char *err, size_t err_sz)
+{
+	int rc = 0;
+
+	memset(net, 0, sizeof(*net));
+	net->ttl = 64;
+	net->icmp_rate = 1000;
+	net->no_neigh = o->wire;
+	if (o->serve)
+		net->port_be[net->port_cnt++] = htons(o->listen_port);
+	net->accept_any_port = o->dial;
+	if (o->address != NULL)
+		return add_address(net, o->address, err, err_sz);
+	net->vlan = (uint16_t)p->vlan;
+	for (uint32_t i = 0; rc == 0 && i < p->addresses.cnt; i++)
+		rc = add_address(net, p->addresses.v[i], err, err_sz);
+	if (rc == 0 && net->addr_cnt == 0)
+		rc = fail(err, err_sz, PLX_E_CONFIG, "port",
+			  "has no address; give one, e.g. --port-addresses 192.0.2.10/24");
+	if (rc == 0 && p->gateway[0] != '\0') {
+		struct plx_addr gw;
+		struct plx_errtext why;
+
+		if (plx_ip_parse(p->gateway, &gw, &why) != 0)
+			rc = fail(err, err_sz, PLX_E_CONFIG, "gateway", why.s);
+		else if (gw.family == PLX_FAMILY_IPV4)
+			net->gateway4 = gw;
+		else
+			net->gateway6 = gw;
+	}
+	if (rc == 0 && p->gateway_mac[0] != '\0' &&
+	    plx_mac_parse(p->gateway_mac, net->gateway_mac) != 0)
+		rc = fail(err, err_sz, PLX_E_CONFIG, "gateway_mac",
+			  "is not a MAC address like 02:00:5e:00:53:01");
+	return rc;
+}
+
+static void
+want(uint8_t how, uint32_t bits, struct plx_ethdev_cfg *e)
+{
+	if (how == PLX_WANT_PREFER)
+		e->off_prefer |= bits;
+	else if (how == PLX_WANT_REQUIRE)
+		e->off_require |= bits;
+}
+
+static void
+fill_ethdev(struct plx_ethdev_cfg *e, const struct plx_config_port *p, uint16_t workers)
+{
+	*e = (struct plx_ethdev_cfg){
+		.mtu = (uint16_t)p->mtu,
+		.rss = p->offloads.rss,
+		.promisc = p->promiscuous ? PLX_ETHDEV_PREFER : PLX_ETHDEV_OFF,
+		.allmulti = PLX_ETHDEV_PREFER,
+		.link_wait_ms = 2000,
+		.pool_cfg = { .workers = workers,
+			      .in_flight = workers > 1 ? PLX_MAILBOX_DEPTH * workers : 1024 },
+	};
+	for (uint32_t i = 0; i < p->vdev.cnt && i < PLX_ETHDEV_DEVS_MAX; i++)
+		e->device[e->device_cnt++] = p->vdev.v[i];
+	if (e->device_cnt == 0 && p->match[0] != '\0')
+		e->device[e->device_cnt++] = p->match;
+	e->rxq = e->txq = p->queues != 0 ? (uint16_t)p->queues : workers;
+	want(p->offloads.checksum,
+	     PLX_OFF_RX_IP_CKSUM | PLX_OFF_RX_UDP_CKSUM | PLX_OFF_TX_IP_CKSUM |
+		     PLX_OFF_TX_UDP_CKSUM,
+	     e);
+}
+
+uint32_t
+plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt, uint32_t depth)
+{
+	uint32_t workers = cfg->workers.count;
+	size_t sz = (size_t)RESERVE_MB << 20;
+	struct plx_ethdev_cfg e;
+
+	for (uint32_t p = 0; p < cfg->port_cnt; p++) {
+		fill_ethdev(&e, &cfg->ports[p], (uint16_t)workers);
+		sz += plx_ethdev_mem_need(&e);
+	}
+	sz += (size_t)workers * workers * PLX_MAILBOX_DEPTH * sizeof(void *);
+	/* Events and commands of 64 bytes; returned and sent buffers as pointers. */
+	sz += (size_t)workers * attach_cnt * depth * (2 * 64 + 2 * sizeof(void *));
+	sz += (size_t)workers * attach_cnt * RETURNS_SZ;
+	return (uint32_t)((sz + (1 << 20) - 1) >> 20);
+}
+
+static int
+open_port(struct plx_pio **out, const struct plx_config_port *p, const struct plx_engine_cfg *ec,
+	  char *err, size_t err_sz)
+{
+	struct plx_ethdev_cfg e;
+
+	fill_ethdev(&e, p, ec->worker_cnt);
+	e.prefix = ec->name;
+	if (e.device_cnt == 0)
+		return fail(err, err_sz, PLX_E_CONFIG, "port",
+			    "names no device; give --port-vdev net_af_packet0,iface=eth0 or "
+			    "--port-match 0000:3b:00.0");
+	return plx_ethdev_open(out, &e, err, err_sz);
+}
+
+static int
+fill_quic(struct plx_engine_cfg *ec, const struct plx_config_quic *q, char *err, size_t err_sz)
+{
+	struct plx_quic_cfg *d = &ec->quic;
+	size_t len = 0;
+
+	d->cc = q->cc;
+	d->conns_max = q->max_conns;
+	d->handshakes_max = q->max_handshakes;
+	d->handshake_timeout_ms = q->handshake_timeout_ms;
+	d->idle_timeout_ms = q->idle_timeout_ms;
+	d->keep_alive_ms = q->keep_alive_ms;
+	d->max_data = q->max_data;
+	d->max_stream_data = q->max_stream_data;
+	d->max_streams_bidi = q->max_streams;
+	d->max_tx_udp_payload = (uint16_t)q->mtu;
+	d->pmtud = q->pmtud;
+	d->migration = q->migration;
+	d->retry = q->retry;
+	d->retry_half_open = q->retry_half_open;
+	d->initial_rtt_ms = q->initial_rtt_ms;
+	d->no_pacing = !q->pacing;
+	ec->config_id = (uint8_t)q->cid.config_id;
+	ec->steer_clear = q->cid.steer == PLX_CONFIG_STEER_CLEAR;
+	if (q->cid.server_id[0] != '\0') {
+		if (plx_hex_parse(q->cid.server_id, ec->server_id, sizeof(ec->server_id), &len) !=
+		    0)
+			return fail(err, err_sz, PLX_E_CONFIG, "quic.cid.server_id",
+				    "is not 1 to 4 bytes in hex");
+		ec->server_id_len = (uint8_t)len;
+	}
+	if (q->cid.key_file[0] != '\0')
+		return read_secret(q->cid.key_file, ec->secret, err, err_sz);
+	return 0;
+}
+
+static const char *
+or_null(const char *s)
+{
+	return s != NULL && s[0] != '\0' ? s : NULL;
+}
+
+static void
+fill_tls(struct plx_engine_cfg *ec, const struct plx_config *cfg, const struct plx_ctl_opts *o)
+{
+	ec->serve = o->serve;
+	ec->dial = o->dial;
+	ec->tls_server.server = true;
+	ec->tls_server.cert_pem = o->cert_pem;
+	ec->tls_server.key_pem = o->key_pem;
+	if (o->cert_pem == NULL) {
+		ec->tls_server.cert_file = or_null(cfg->tls.cert);
+		ec->tls_server.key_file = or_null(cfg->tls.key);
+	}
+	ec->tls_server.groups = or_null(cfg->quic.groups);
+	ec->tls_client.groups = or_null(cfg->quic.groups);
+	ec->tls_client.ca_file = o->ca_file != NULL ? o->ca_file : or_null(cfg->tls.ca);
+	ec->keylog = or_null(cfg->tls.keylog);
+}
+
+static int
+choose_lcores(struct plx_engine_cfg *ec, uint16_t skip, char *err, size_t err_sz)
+{
+	unsigned lcore, n = 0, found = 0;
+
+	RTE_LCORE_FOREACH_WORKER(lcore) {
+		if (found++ < skip || n >= ec->worker_cnt)
+			continue;
+		ec->lcore[n++] = lcore;
+	}
+	if (n == ec->worker_cnt)
+		return 0;
+	snprintf(err, err_sz,
+		 "%u workers need %u lcores beside the main one, EAL has %u; lcores may share "
+		 "cores: --eal-lcores '(0-%u)@(0,1)'",
+		 ec->worker_cnt, ec->worker_cnt + skip, found, ec->worker_cnt + skip);
+	return PLX_E_CONFIG;
+}
+
+static int
+open_ports(struct plx_engine_cfg *ec, const struct plx_config *cfg, const struct plx_ctl_opts *o,
+	   char *err, size_t err_sz)
+{
+	int rc = 0;
+
+	if (o->pio != NULL) {
+		ec->pio[0] = o->pio;
+		ec->port_cnt = 1;
+		return fill_net(&ec->net[0], NULL, o, err, err_sz);
+	}
+	if (cfg->port_cnt == 0)
+		return fail(err, err_sz, PLX_E_CONFIG, "no port",
+			    "name a device, e.g. --port-vdev net_af_packet0,iface=eth0 "
+			    "--port-addresses 192.0.2.10/24");
+	for (uint32_t p = 0; rc == 0 && p < cfg->port_cnt && p < PLX_PORTS_MAX; p++) {
+		rc = fill_net(&ec->net[p], &cfg->ports[p], o, err, err_sz);
+		if (rc == 0)
+			rc = open_port(&ec->pio[p], &cfg->ports[p], ec, err, err_sz);
+		if (rc == 0)
+			ec->port_cnt++;
+	}
+	return rc;
+}
+
+static void
+close_ports(struct plx_engine_cfg *ec)
+{
+	for (uint16_t p = 0; p < ec->port_cnt; p++)
+		ec->pio[p]->ops->close(ec->pio[p]);
+	ec->port_cnt = 0;
+}
+
+int
+plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg, const struct plx_ctl_opts *o,
+	     char *err, size_t err_sz)
+{
+	struct plx_engine_cfg ec;
+	struct plx_ctl *c = calloc(1, sizeof(*c));
+	int rc;
+
+	*out = NULL;
+	err[0] = '\0';
+	if (c == NULL)
+		return PLX_E_NOMEM;
+	plx_engine_cfg_init(&ec);
+	if (o->name != NULL)
+		snprintf(ec.name, sizeof(ec.name), "%s", o->name);
+	ec.worker_cnt = (uint16_t)cfg->workers.count;
+	ec.idle = cfg->workers.idle;
+	ec.empty_polls = cfg->workers.empty_polls;
+	ec.proto_cnt = 1;
+	ec.proto[0].kind = PLX_PROTO_H3_RING;
+	snprintf(ec.proto[0].alpn, sizeof(ec.proto[0].alpn), "h3");
+	fill_tls(&ec, cfg, o);
+	rc = fill_quic(&ec, &cfg->quic, err, err_sz);
+	if (rc == 0)
+		rc = choose_lcores(&ec, o->first_lcore, err, err_sz);
+	if (rc == 0)
+		rc = open_ports(&ec, cfg, o, err, err_sz);
+	if (rc == 0) {
+		rc = plx_engine_new(&c->engine, &ec, err, err_sz); /* takes the ports */
+	} else {
+		if (o->pio != NULL && ec.port_cnt == 0)
+			o->pio->ops->close(o->pio);
+		close_ports(&ec);
+	}
+	explicit_bzero(ec.secret, sizeof(ec.secret));
+	if (rc != 0) {
+		if (err[0] == '\0')
+			snprintf(err, err_sz, "%s", plx_strerror(rc));
+		free(c);
+		return rc;
+	}
+	c->cfg = cfg;
+	*out = c;
+	return 0;
+}
+
+int
+plx_ctl_start(struct plx_ctl *c, char *err, size_t err_sz)
+{
+	return plx_engine_start(c->engine, err, err_sz);
+}
+
+void
+plx_ctl_poll(struct plx_ctl *c)
+{
+	plx_engine_poll(c->engine);
+}
+
+void
+plx_ctl_drain(struct plx_ctl *c)
+{
+	plx_engine_drain(c->engine);
+}
+
+void
+plx_ctl_stop(struct plx_ctl *c)
+{
+	/* H3_NO_ERROR; the frames get 20 ms, which is many turns. */
+	plx_engine_stop(c->engine, 0x100, 20);
+	c->stopped = true;
+}
+
+void
+plx_ctl_close(struct plx_ctl *c)
+{
+	if (c == NULL)
+		return;
+	if (!c->stopped)
+		plx_ctl_stop(c);
+	plx_engine_free(c->engine);
+	free(c);
+}
+
+struct plx_engine *
+plx_ctl_engine(struct plx_ctl *c)
+{
+	return c->engine;
+}
+
+uint16_t
+plx_ctl_workers(const struct plx_ctl *c)
+{
+	return plx_engine_workers(c->engine);
+}
+
+void
+plx_ctl_print_table(struct plx_ctl *c, FILE *f)
+{
+	char iface[32], hints[1024];
+	const struct plx_pio *p;
+
+	for (uint16_t i = 0; (p = plx_engine_pio(c->engine, i)) != NULL; i++)
+		plx_ethdev_print_table(p, f);
+	for (uint32_t i = 0; i < c->cfg->port_cnt; i++) {
+		for (uint32_t v = 0; v < c->cfg->ports[i].vdev.cnt; v++) {
+			if (plx_ethdev_iface_of(c->cfg->ports[i].vdev.v[v], iface,
+						sizeof(iface)) &&
+			    plx_ethdev_hints(iface, hints, sizeof(hints)) != 0) {
+				fputs(hints, f);
+				break;
+			}
+		}
+	}
+}
+
+static int
+count_of(const char *name)
+{
+	for (int i = 0; i < PLX_COUNT_CNT; i++)
+		if (strcmp(plx_count_name((enum plx_count)i), name) == 0)
+			return i;
+	return -1;
+}
+
+uint64_t
+plx_ctl_count(const struct plx_ctl *c, const char *name)
+{
+	int i = count_of(name);
+
+	return i < 0 ? 0 : plx_engine_count(c->engine, (enum plx_count)i);
+}
+
+uint64_t
+plx_ctl_worker_count(const struct plx_ctl *c, uint16_t worker, const char *name)
+{
+	const struct plx_worker *w = plx_engine_worker(c->engine, worker);
+	int i = count_of(name);
+
+	return i < 0 || w == NULL ? 0 : plx_obs_get(plx_worker_obs(w), (enum plx_count)i);
+}
+
+uint64_t
+plx_ctl_drops(const struct plx_ctl *c,
+	      void (*fn)(void *arg, const char *name, const char *text, uint64_t n), void *arg)
+{
+	uint64_t sum = 0;
+
+	for (int r = PLX_DROP_NONE + 1; r < PLX_DROP_CNT; r++) {
+		uint64_t n = plx_engine_drops(c->engine, (enum plx_drop)r);
+
+		sum += n;
+		if (n > 0 && fn != NULL)
+			fn(arg, plx_drop_name((enum plx_drop)r), plx_drop_text((enum plx_drop)r),
+			   n);
+	}
+	return sum;
+}
+
+uint64_t
+plx_ctl_cpu_ns(const struct plx_ctl *c)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t n = 0; n < plx_engine_workers(c->engine); n++) {
+		const struct plx_worker *w = plx_engine_worker(c->engine, n);
+
+		if (w != NULL)
+			sum += plx_worker_cpu_ns(w);
+	}
+	return sum;
+}
+
+uint64_t
+plx_ctl_conns(const struct plx_ctl *c)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t n = 0; n < plx_engine_workers(c->engine); n++) {
+		const struct plx_worker *w = plx_engine_worker(c->engine, n);
+
+		if (w != NULL)
+			sum += plx_worker_conns(w);
+	}
+	return sum;
+}
+
+int
+plx_ctl_exit_code(int err)
+{
+	switch (err) {
+	case 0:
+		return 0;
+	case PLX_E_CONFIG:
+	case PLX_E_CERT:
+	case PLX_E_TLS:
+	case PLX_E_INVAL:
+		return 2;
+	case PLX_E_INTERRUPTED:
+		return 130;
+	default:
+		return 3;
+	}
+}

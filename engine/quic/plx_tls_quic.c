@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include <openssl/core_dispatch.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "plx_quic_pvt.h"
+
+/*
+ * TLS in QUIC without OpenSSL's own QUIC and without the stock adapter, which does not show key
+ * bytes. OpenSSL calls us through a table: it takes and gives CRYPTO bytes, and hands over
+ * secrets, which become keys of engine/crypt.
+ *
+ * The session ends with the handshake. What TLS sends after it is session tickets only; their
+ * type is checked and they are skipped, so that no SSL object stays for the life of a
+ * connection, and so that a KeyUpdate never reaches code that would act on it (RFC 9001
+ * section 6: it is an error of type 0x10a).
+ */
+
+/** CRYPTO bytes a peer may send per level. A handshake with a long chain takes 16 KiB. */
+#define PLX_CRYPTO_MAX (64u << 10)
+
+#define TLS_ALERT_UNEXPECTED_MESSAGE 10
+#define TLS_ALERT_INTERNAL_ERROR     80
+#define TLS_ALERT_NO_ALPN	     120
+#define TLS_MSG_NEW_SESSION_TICKET   4
+
+/** CRYPTO bytes received and not yet released by OpenSSL, which keeps pointers to them. */
+struct chunk {
+	struct chunk *next;
+	size_t len;
+	size_t rel; /**< bytes released */
+	uint8_t data[];
+};
+
+struct plx_tls_sess {
+	SSL *ssl;
+	struct chunk *head; /**< first with bytes not released */
+	struct chunk *tail;
+	struct chunk *unread; /**< first that OpenSSL has not seen */
+	ngtcp2_encryption_level rx_level, tx_level;
+	bool own_params; /**< our transport parameters are in place */
+	uint8_t alert;
+	uint8_t params[512]; /**< they must stay while OpenSSL may send them */
+};
+
+static ngtcp2_encryption_level
+level_of(uint32_t ossl)
+{
+	switch (ossl) {
+	case OSSL_RECORD_PROTECTION_LEVEL_NONE:
+		return NGTCP2_ENCRYPTION_LEVEL_INITIAL;
+	case OSSL_RECORD_PROTECTION_LEVEL_EARLY:
+		return NGTCP2_ENCRYPTION_LEVEL_0RTT;
+	case OSSL_RECORD_PROTECTION_LEVEL_HANDSHAKE:
+		return NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE;
+	default:
+		return NGTCP2_ENCRYPTION_LEVEL_1RTT;
+	}
+}
+
+static int
+crypto_send(SSL *ssl, const unsigned char *buf, size_t len, size_t *consumed, void *arg)
+{
+	struct plx_conn *c = arg;
+	int rv;
+
+	(void)ssl;
+	rv = ngtcp2_conn_submit_crypto_data(c->nc, c->tls->tx_level, buf, len);
+	if (rv != 0) {
+		ngtcp2_conn_set_tls_error(c->nc, rv);
+		return 0;
+	}
+	*consumed = len;
+	return 1;
+}
+
+static int
+crypto_recv_rcd(SSL *ssl, const unsigned char **buf, size_t *len, void *arg)
+{
+	struct plx_conn *c = arg;
+	struct chunk *k = c->tls->unread;
+
+	(void)ssl;
+	*buf = k != NULL ? k->data : NULL;
+	*len = k != NULL ? k->len : 0;
+	if (k != NULL)
+		c->tls->unread = k->next;
+	return 1;
+}
+
+static int
+crypto_release_rcd(SSL *ssl, size_t len, void *arg)
+{
+	struct plx_conn *c = arg;
+	struct plx_tls_sess *s = c->tls;
+
+	(void)ssl;
+	while (len > 0 && s->head != NULL && s->head != s->unread) {
+		struct chunk *k = s->head;
+		size_t n = k->len - k->rel;
+
+		if (n > len) {
+			k->rel += len;
+			return 1;
+		}
+		len -= n;
+		s->head = k->next;
+		if (s->head == NULL)
+			s->tail = NULL;
+		plx_slab_release(c->q->slab, k);
+	}
+	return len == 0;
+}
+
+static int
+set_own_params(struct plx_conn *c)
+{
+	struct plx_tls_sess *s = c->tls;
+	ngtcp2_ssize n;
+
+	if (s->own_params)
+		return 0;
+	n = ngtcp2_conn_encode_local_transport_params(c->nc, s->params, sizeof(s->params));
+	if (n < 0 || !SSL_set_quic_tls_transport_params(s->ssl, s->params, (size_t)n))
+		return PLX_E_TLS;
+	s->own_params = true;
+	return 0;
+}
+
+static int
+got_params(SSL *ssl, const unsigned char *params, size_t len, void *arg)
+{
+	struct plx_conn *c = arg;
+	int rv = ngtcp2_conn_decode_and_set_remote_transport_params(c->nc, params, len);
+
+	(void)ssl;
+	if (rv != 0) {
+		ngtcp2_conn_set_tls_error(c->nc, rv);
+		return 0;
+	}
+	return 1;
+}
+
+static int
+alert(SSL *ssl, unsigned char code, void *arg)
+{
+	struct plx_conn *c = arg;
+
+	(void)ssl;
+	c->tls->alert = code;
+	ngtcp2_conn_set_tls_alert(c->nc, code);
+	return 1;
+}
+
+/* Suite, and with it what ngtcp2 must know of the limits of its keys. */
+static int
+choose_suite(struct plx_conn *c)
+{
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(c->tls->ssl);
+	ngtcp2_crypto_ctx ctx = { 0 };
+
+	if (cipher == NULL)
+		return PLX_E_TLS;
+	c->suite = plx_suite_of(SSL_CIPHER_get_protocol_id(cipher));
+	if (c->suite == NULL)
+		return PLX_E_TLS;
+	c->cipher = SSL_CIPHER_get_name(cipher);
+	ctx.aead.max_overhead = PLX_AEAD_TAG_LEN;
+	ctx.max_encryption = c->suite->max_encryption;
+	ctx.max_decryption_failure = c->suite->max_decryption_failure;
+	ngtcp2_conn_set_crypto_ctx(c->nc, &ctx);
+	return 0;
+}
+
+static int
+install(struct plx_conn *c, ngtcp2_encryption_level level, bool tx, const struct plx_keys *keys,
+	const uint8_t *secret, size_t len)
+{
+	enum plx_aead aead = c->suite->aead;
+	ngtcp2_crypto_aead_ctx ctx = { plx_protect_key(c->q, aead, keys->key) };
+	ngtcp2_crypto_cipher_ctx hp = { plx_protect_hp(c->q, aead, keys->hp) };
+	const size_t iv_len = sizeof(keys->iv);
+	int rv = NGTCP2_ERR_NOMEM;
+
+	if (ctx.native_handle != NULL && hp.native_handle != NULL) {
+		if (level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE)
+			rv = tx ? ngtcp2_conn_install_tx_handshake_key(c->nc, &ctx, keys->iv,
+								       iv_len, &hp) :
+				  ngtcp2_conn_install_rx_handshake_key(c->nc, &ctx, keys->iv,
+								       iv_len, &hp);
+		else
+			rv = tx ? ngtcp2_conn_install_tx_key(c->nc, secret, len, &ctx, keys->iv,
+							     iv_len, &hp) :
+				  ngtcp2_conn_install_rx_key(c->nc, secret, len, &ctx, keys->iv,
+							     iv_len, &hp);
+	}
+	if (rv != 0) {
+		plx_protect_free(ctx.native_handle);
+		plx_protect_free(hp.native_handle);
+		ngtcp2_conn_set_tls_error(c->nc, rv);
+	}
+	return rv;
+}
+
+static int
+yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *secret,
+	     size_t len, void *arg)
+{
+	struct plx_conn *c = arg;
+	struct plx_tls_sess *s = c->tls;
+	ngtcp2_encryption_level level = level_of(ossl_level);
+	struct plx_keys keys;
+	int rv;
+
+	(void)ssl;
+	/* Early data is never offered nor accepted. */
+	if (level == NGTCP2_ENCRYPTION_LEVEL_INITIAL || level == NGTCP2_ENCRYPTION_LEVEL_0RTT)
+		return 0;
+	/* RFC 9001 section 4.1.3: no bytes of a level may be left when the next one begins. */
+	if (!direction && s->unread != NULL) {
+		ngtcp2_conn_set_tls_error(c->nc, NGTCP2_ERR_PROTO);
+		return 0;
+	}
+	if (c->suite == NULL && choose_suite(c) != 0)
+		return 0;
+	rv = plx_derive_keys(&keys, ngtcp2_conn_get_negotiated_version(c->nc), c->suite, secret,
+			     len);
+	if (rv == 0)
+		rv = install(c, level, direction != 0, &keys, secret, len);
+	OPENSSL_cleanse(&keys, sizeof(keys));
+	if (rv != 0)
+		return 0;
+	/* A server's parameters are complete once ngtcp2 has its first Handshake key, which is
+	 * before OpenSSL writes them. */
+	if (c->is_server && direction && set_own_params(c) != 0)
+		return 0;
+	if (direction)
+		s->tx_level = level;
+	else
+		s->rx_level = level;
+	return 1;
+}
+
+#define FN(f) ((void (*)(void))(f))
+
+static const OSSL_DISPATCH table[] = {
+	{ OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_SEND, FN(crypto_send) },
+	{ OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_RECV_RCD, FN(crypto_recv_rcd) },
+	{ OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_RELEASE_RCD, FN(crypto_release_rcd) },
+	{ OSSL_FUNC_SSL_QUIC_TLS_YIELD_SECRET, FN(yield_secret) },
+	{ OSSL_FUNC_SSL_QUIC_TLS_GOT_TRANSPORT_PARAMS, FN(got_params) },
+	{ OSSL_FUNC_SSL_QUIC_TLS_ALERT, FN(alert) },
+	OSSL_DISPATCH_END,
+};
+
+/* Our order decides: the first of our protocols that the client names. */
+static int
+alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+	    unsigned int in_len, void *arg)
+{
+	struct plx_conn *c = SSL_get_app_data(ssl);
+	struct plx_quic *q = c->q;
+
+	(void)arg;
+	for (uint16_t p = 0; p < q->d.proto_cnt; p++) {
+		size_t len = strlen(q->d.proto[p].alpn);
+
+		for (unsigned int i = 0; i + 1 + in[i] <= in_len; i += 1u + in[i]) {
+			if (in[i] != len || memcmp(&in[i + 1], q->d.proto[p].alpn, len) != 0)
+				continue;
+			*out = &in[i + 1];
+			*out_len = in[i];
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static const struct plx_proto *
+find_proto(const struct plx_quic *q, const unsigned char *alpn, size_t len)
+{
+	for (uint16_t p = 0; p < q->d.proto_cnt; p++) {
+		if (strlen(q->d.proto[p].alpn) == len &&
+		    memcmp(q->d.proto[p].alpn, alpn, len) == 0)
+			return &q->d.proto[p];
+	}
+	return NULL;
+}
+
+static int
+setup_client(SSL *ssl, const char *sni, const char *alpn, bool verify)
+{
+	unsigned char wire[1 + 255], addr[16];
+	size_t len = strlen(alpn);
+	bool ip = sni != NULL && (inet_pton(AF_INET, sni, addr) == 1 ||
+				  inet_pton(AF_INET6, sni, addr) == 1);
+
+	if (len == 0 || len > 255)
+		return PLX_E_INVAL;
+	wire[0] = (unsigned char)len;
+	memcpy(&wire[1], alpn, len);
+	if (SSL_set_alpn_protos(ssl, wire, (unsigned int)len + 1) != 0)
+		return PLX_E_TLS;
+	/* RFC 6066: no IP addresses in server_name. */
+	if (sni != NULL && sni[0] != '\0' && !ip && !SSL_set_tlsext_host_name(ssl, sni))
+		return PLX_E_TLS;
+	SSL_set_verify(ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	if (!verify)
+		return 0;
+	if (sni == NULL || sni[0] == '\0')
+		return PLX_E_INVAL;
+	if (ip)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), sni) ? 0 : PLX_E_TLS;
+	return SSL_set1_host(ssl, sni) ? 0 : PLX_E_TLS;
+}
+
+int
+plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const char *sni, const char *alpn,
+		 bool verify)
+{
+	struct plx_tls_sess *s = plx_slab_calloc(c->q->slab, 1, sizeof(*s));
+	int rc = PLX_E_TLS;
+
+	if (s == NULL)
+		return PLX_E_NOMEM;
+	s->rx_level = s->tx_level = NGTCP2_ENCRYPTION_LEVEL_INITIAL;
+	c->tls = s;
+	s->ssl = SSL_new(t->ctx);
+	if (s->ssl == NULL)
+		goto fail;
+	SSL_set_app_data(s->ssl, c);
+	if (!SSL_set_quic_tls_cbs(s->ssl, table, c))
+		goto fail;
+	if (t->server) {
+		SSL_CTX_set_alpn_select_cb(t->ctx, alpn_select, NULL);
+		SSL_set_accept_state(s->ssl);
+	} else {
+		SSL_set_connect_state(s->ssl);
+		rc = setup_client(s->ssl, sni, alpn, verify);
+		if (rc != 0)
+			goto fail;
+	}
+	return 0;
+fail:
+	plx_tls_sess_free(c);
+	ERR_clear_error();
+	return rc;
+}
+
+void
+plx_tls_sess_free(struct plx_conn *c)
+{
+	struct plx_tls_sess *s = c->tls;
+
+	if (s == NULL)
+		return;
+	SSL_free(s->ssl);
+	while (s->head != NULL) {
+		struct chunk *k = s->head;
+
+		s->head = k->next;
+		plx_slab_release(c->q->slab, k);
+	}
+	c->tls = NULL;
+	plx_slab_release(c->q->slab, s);
+}
+
+static int
+tls_failed(struct plx_conn *c)
+{
+	struct plx_tls_sess *s = c->tls;
+	long verify = SSL_get_verify_result(s->ssl);
+	int rv = ngtcp2_conn_get_tls_error(c->nc);
+
+	ERR_clear_error();
+	if (rv != 0)
+		return rv;
+	if (s->alert == 0)
+		ngtcp2_conn_set_tls_alert(c->nc, TLS_ALERT_INTERNAL_ERROR);
+	/* For our own side only: the peer gets the alert. */
+	if (!c->is_server && verify != X509_V_OK) {
+		const char *text = X509_verify_cert_error_string(verify);
+		size_t len = strlen(text);
+
+		if (len > sizeof(c->why.reason))
+			len = sizeof(c->why.reason);
+		memcpy(c->why.reason, text, len);
+		c->why.reason_len = (uint8_t)len;
+	}
+	return NGTCP2_ERR_CRYPTO;
+}
+
+/* The handshake is over: keep what is asked for later, let the SSL object go. */
+static int
+tls_done(struct plx_conn *c)
+{
+	SSL *ssl = c->tls->ssl;
+	const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const unsigned char *alpn;
+	unsigned int alpn_len;
+
+	SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
+	c->proto = find_proto(c->q, alpn, alpn_len);
+	if (c->proto == NULL) {
+		/* RFC 9001 section 8.1: a handshake without a protocol in common fails. */
+		ngtcp2_conn_set_tls_alert(c->nc, TLS_ALERT_NO_ALPN);
+		return NGTCP2_ERR_CRYPTO;
+	}
+	if (sni != NULL && c->is_server && c->sni == NULL) {
+		size_t len = strlen(sni) + 1;
+
+		c->sni = plx_slab_alloc(c->q->slab, len);
+		if (c->sni != NULL)
+			memcpy(c->sni, sni, len);
+	}
+	ngtcp2_conn_tls_handshake_completed(c->nc);
+	plx_tls_sess_free(c);
+	ERR_clear_error();
+	return 0;
+}
+
+static int
+do_handshake(struct plx_conn *c)
+{
+	int rv, e;
+
+	ERR_clear_error();
+	rv = SSL_do_handshake(c->tls->ssl);
+	if (rv == 1)
+		return tls_done(c);
+	e = SSL_get_error(c->tls->ssl, rv);
+	if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
+		return 0;
+	return tls_failed(c);
+}
+
+int
+plx_tls_client_start(struct plx_conn *c)
+{
+	if (set_own_params(c) != 0)
+		return NGTCP2_ERR_CALLBACK_FAILURE;
+	return do_handshake(c) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
+static int
+unexpected(struct plx_conn *c)
+{
+	ngtcp2_conn_set_tls_alert(c->nc, TLS_ALERT_UNEXPECTED_MESSAGE);
+	return NGTCP2_ERR_CRYPTO;
+}
+
+/*
+ * TLS messages after the handshake: type (1), length (3), body. A server may send tickets, a
+ * client nothing at all, since certificates are not asked for afterwards (RFC 9001 4.4).
+ */
+static int
+post_handshake(struct plx_conn *c, ngtcp2_encryption_level level, const uint8_t *data,
+	       size_t len)
+{
+	if (c->is_server || level != NGTCP2_ENCRYPTION_LEVEL_1RTT)
+		return unexpected(c);
+	while (len > 0) {
+		size_t n;
+
+		if (c->post_left > 0) {
+			n = len < c->post_left ? len : c->post_left;
+			c->post_left -= (uint32_t)n;
+		} else {
+			n = 1;
+			c->post_hdr[c->post_hdr_len++] = *data;
+			if (c->post_hdr[0] != TLS_MSG_NEW_SESSION_TICKET)
+				return unexpected(c);
+			if (c->post_hdr_len == sizeof(c->post_hdr)) {
+				c->post_left = (uint32_t)c->post_hdr[1] << 16 |
+					       (uint32_t)c->post_hdr[2] << 8 | c->post_hdr[3];
+				c->post_hdr_len = 0;
+			}
+		}
+		data += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int
+plx_tls_recv(struct plx_conn *c, ngtcp2_encryption_level level, uint64_t off,
+	     const uint8_t *data, size_t len)
+{
+	struct plx_tls_sess *s = c->tls;
+	struct chunk *k;
+
+	if (off + len > PLX_CRYPTO_MAX) {
+		ngtcp2_ccerr_set_transport_error(&c->ccerr, NGTCP2_CRYPTO_BUFFER_EXCEEDED, NULL, 0);
+		return NGTCP2_ERR_CALLBACK_FAILURE;
+	}
+	if (s == NULL)
+		return post_handshake(c, level, data, len);
+	if (level != s->rx_level)
+		return NGTCP2_ERR_PROTO;
+	k = plx_slab_alloc(c->q->slab, sizeof(*k) + len);
+	if (k == NULL)
+		return NGTCP2_ERR_NOMEM;
+	k->next = NULL;
+	k->len = len;
+	k->rel = 0;
+	memcpy(k->data, data, len);
+	if (s->tail != NULL)
+		s->tail->next = k;
+	else
+		s->head = k;
+	s->tail = k;
+	if (s->unread == NULL)
+		s->unread = k;
+	return do_handshake(c);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * The engine object: workers on their lcores, the ports they share, attachments, keylog.
+ * engine/ctl makes one from the configuration; <plx/engine.h> is what programs see of it.
+ *
+ * Path:    [nic -> net -> steer -> quic -> stream -> app]
+ * Threads: main.
+ * Memory:  the engine owns ports (struct plx_pio) given to it from plx_engine_new() on, also
+ *          when that fails later.
+ */
+#ifndef PLX_ENGINE_INT_H
+#define PLX_ENGINE_INT_H
+
+#include <plx/attach.h>
+#include <plx/engine.h>
+
+#include "plx_worker.h"
+
+#define PLX_PROTOS_MAX 8
+/** Packets a mailbox holds: a full burst for each of 32 turns in which its owner is away. */
+#define PLX_MAILBOX_DEPTH 1024
+
+/** Who speaks a protocol. */
+enum plx_proto_kind {
+	PLX_PROTO_INLINE = 0, /**< an inline application on the worker */
+	PLX_PROTO_RAW_RING,   /**< raw streams for application cores */
+	PLX_PROTO_H3_RING,    /**< HTTP/3 for application cores */
+};
+
+struct plx_engine_proto {
+	char alpn[16]; /**< terminated */
+	uint8_t kind;  /**< enum plx_proto_kind */
+	const struct plx_app *app; /**< PLX_PROTO_INLINE */
+	void *arg;		   /**< PLX_PROTO_INLINE: same for all workers, or use arg_of */
+	/** PLX_PROTO_INLINE, or NULL: the argument for one worker. */
+	void *(*arg_of)(void *arg, uint16_t worker);
+};
+
+struct plx_engine_cfg {
+	char name[16]; /**< begins the name of every EAL object; unique in the process */
+	uint16_t worker_cnt;
+	unsigned lcore[PLX_WORKERS_MAX]; /**< EAL lcore of each worker */
+	struct plx_pio *pio[PLX_PORTS_MAX];
+	struct plx_net_cfg net[PLX_PORTS_MAX];
+	uint16_t port_cnt;
+	struct plx_quic_cfg quic; /**< limits are per worker */
+	struct plx_tls_cfg tls_server, tls_client;
+	bool serve; /**< tls_server is used */
+	bool dial;  /**< tls_client is used */
+	struct plx_engine_proto proto[PLX_PROTOS_MAX];
+	uint16_t proto_cnt;
+	uint8_t idle;	      /**< enum plx_idle */
+	uint32_t empty_polls; /**< default 512 */
+	uint8_t clock;	      /**< enum plx_clock_kind */
+	uint8_t crypt;	      /**< enum plx_crypt_backend */
+	uint8_t server_id[4];
+	uint8_t server_id_len; /**< 1..4, default 2 */
+	uint8_t config_id;     /**< 0..6 */
+	bool steer_clear;      /**< show the bucket; default is masked */
+	uint8_t secret[64];    /**< from the key file: IDs, hash, tokens; all zero = random */
+	const char *keylog;    /**< file, or NULL */
+	size_t rbuf_bytes;     /**< per worker, default 16 MiB */
+	uint32_t send_high;    /**< bytes queued per stream, default 256 KiB */
+	uint32_t field_section_max, requests_max; /**< HTTP/3 */
+};
+
+/** plx_engine_cfg_init() gives the defaults. Thread: any. Errors: none. */
+void plx_engine_cfg_init(struct plx_engine_cfg *cfg) PLX_ANY_THREAD;
+
+/**
+ * plx_engine_new() takes over the ports and prepares the engine; workers are made by
+ * plx_engine_start(), when the attachments are known.
+ *
+ * @return 0, PLX_E_CONFIG, PLX_E_NOMEM, PLX_E_IO (keylog)
+ * Thread: main. Owns: see the head of this file. Errors: as returned; err has a sentence.
+ */
+int plx_engine_new(struct plx_engine **out, const struct plx_engine_cfg *cfg, char *err,
+		   size_t err_sz) PLX_ON_MAIN;
+
+/** Starts the workers on their lcores. @return 0 or enum plx_err with a sentence in err. */
+int plx_engine_start(struct plx_engine *e, char *err, size_t err_sz) PLX_ON_MAIN;
+
+/** Work of main while the engine runs, about every 100 ms: keylog. */
+void plx_engine_poll(struct plx_engine *e) PLX_ON_MAIN;
+
+/** No new connections from now on. */
+void plx_engine_drain(struct plx_engine *e) PLX_ON_MAIN;
+
+/**
+ * Closes all connections with code, stops the workers and waits for them; linger_ms is the
+ * time that CONNECTION_CLOSE frames get to leave. Safe to call twice.
+ */
+void plx_engine_stop(struct plx_engine *e, uint64_t code, uint32_t linger_ms) PLX_ON_MAIN;
+
+/** Frees workers, attachments that were not detached, and ports. */
+void plx_engine_free(struct plx_engine *e) PLX_ON_MAIN;
+
+/** Inspection. Thread: any while the engine lives. */
+uint16_t plx_engine_workers(const struct plx_engine *e) PLX_ANY_THREAD;
+struct plx_worker *plx_engine_worker(struct plx_engine *e, uint16_t worker) PLX_ANY_THREAD;
+const struct plx_pio *plx_engine_pio(const struct plx_engine *e, uint16_t port) PLX_ANY_THREAD;
+/** Sum over workers. */
+uint64_t plx_engine_count(const struct plx_engine *e, enum plx_count c) PLX_ANY_THREAD;
+uint64_t plx_engine_drops(const struct plx_engine *e, enum plx_drop r) PLX_ANY_THREAD;
+
+#endif

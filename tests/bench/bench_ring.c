@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Hand-over costs: a mailbox from worker to worker, events from worker to application, commands
+ * back. Two threads, each pinned to a core of its own. Every call that moved something is timed;
+ * the median over all calls, divided by what the call moved, is what one side pays, cache misses
+ * on the other side's lines included and time in which the machine ran something else not. A turn
+ * of a worker is about a microsecond of other work between two calls. Medians of 5.
+ *
+ *     ring case=mailbox put_ns=… take_ns=… sum_ns=…   per packet, bursts of 32
+ *     ring case=mailbox_shared …                       the same, one ring per destination
+ *     ring case=event …                                worker to application, per event
+ *     ring case=command …                              application to worker, one at a time
+ *
+ * Arguments: two cores, default 0 and 1.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+
+#include "plx_ring.h"
+#include "plx_test_eal.h"
+
+#define BURST  32
+#define ITEMS  (UINT64_C(1) << 20)
+/** Other work between two calls, ns. */
+#define TURN_NS 1000
+#define ROUNDS 5
+
+static int core[2] = { 0, 1 };
+static _Atomic int gate;
+static struct plx_mailboxes *boxes;
+static struct plx_attach *attach;
+static struct plx_appside side;
+static struct plx_obs obs;
+
+static void
+pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0)
+		fprintf(stderr, "core %d is not ours; the thread is not pinned\n", cpu);
+}
+
+/* Both threads begin together. */
+static void
+meet(void)
+{
+	int turn = atomic_fetch_add(&gate, 1) / 2;
+
+	while (atomic_load(&gate) < 2 * (turn + 1))
+		rte_pause();
+}
+
+/* What one side paid, per item, call by call. */
+struct cost {
+	double ns[ITEMS];
+	size_t cnt;
+};
+static struct cost put_cost, take_cost;
+static double ns_per_tick;
+
+static void
+account(struct cost *c, uint64_t ticks, uint64_t items)
+{
+	c->ns[c->cnt++] = (double)ticks * ns_per_tick / (double)items;
+}
+
+static int
+cmp(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+median(double *v, size_t cnt)
+{
+	qsort(v, cnt, sizeof(*v), cmp);
+	return v[cnt / 2];
+}
+
+static void
+other_work(void)
+{
+	uint64_t end = rte_rdtsc() + (uint64_t)(TURN_NS / ns_per_tick);
+
+	while (rte_rdtsc() < end)
+		rte_pause();
+}
+
+static void *
+mailbox_put(void *arg)
+{
+	static uint64_t pkt[BURST];
+	struct rte_mbuf *m[BURST];
+
+	(void)arg;
+	pin(core[1]);
+	for (int i = 0; i < BURST; i++)
+		m[i] = (struct rte_mbuf *)(void *)&pkt[i];
+	meet();
+	for (uint64_t n = 0; n < ITEMS;) {
+		uint64_t begin = rte_rdtsc();
+		uint16_t put = plx_mailbox_put(boxes, 1, 0, m, BURST);
+
+		if (put > 0)
+			account(&put_cost, rte_rdtsc() - begin, put);
+		n += put;
+		other_work();
+	}
+	return NULL;
+}
+
+static void
+mailbox_take(void)
+{
+	struct rte_mbuf *m[BURST];
+
+	meet();
+	for (uint64_t n = 0; n < ITEMS;) {
+		uint64_t begin = rte_rdtsc();
+		uint16_t got = plx_mailbox_take(boxes, 0, m, BURST);
+
+		if (got > 0)
+			account(&take_cost, rte_rdtsc() - begin, got);
+		n += got;
+		other_work();
+	}
+}
+
+/* A source that always has one more event. */
+static uint64_t left;
+
+static bool
+next_event(struct plx_evsrc *src, struct plx_event *ev)
+{
+	ev->type = PLX_EV_STREAM_DATA;
+	ev->stream_id = 4;
+	ev->code = left;
+	if (--left == 0)
+		src->mask = 0;
+	return true;
+}
+
+static void *
+event_put(void *arg)
+{
+	struct plx_pair *p = plx_attach_pair(attach, 0);
+	struct plx_evsrc src[8];
+
+	(void)arg;
+	pin(core[1]);
+	plx_evq_init(&side.evq);
+	side.obs = &obs;
+	for (int i = 0; i < 8; i++)
+		plx_evsrc_init(&src[i], next_event, NULL);
+	meet();
+	for (uint64_t n = 0; n < ITEMS;) {
+		left = BURST;
+		plx_evq_mark(&side.evq, &src[(n / BURST) % 8], 1);
+		while (left > 0) {
+			uint64_t begin = rte_rdtsc();
+			uint32_t put = plx_pair_publish(p, &side);
+
+			if (put > 0)
+				account(&put_cost, rte_rdtsc() - begin, put);
+			n += put;
+			other_work();
+		}
+	}
+	return NULL;
+}
+
+static void
+event_take(void)
+{
+	struct plx_event ev[BURST];
+
+	meet();
+	for (uint64_t n = 0; n < ITEMS;) {
+		uint64_t begin = rte_rdtsc();
+		uint32_t got = plx_events_take(attach, ev, BURST);
+
+		if (got > 0)
+			account(&take_cost, rte_rdtsc() - begin, got);
+		n += got;
+		other_work();
+	}
+}
+
+static void *
+cmd_put(void *arg)
+{
+	struct plx_cmd c = { .type = PLX_CMD_SET_USER, .conn = plx_conn_id_make(0, 1, 1) };
+
+	(void)arg;
+	pin(core[1]);
+	meet();
+	for (uint64_t n = 0; n < ITEMS;) {
+		uint64_t begin = rte_rdtsc();
+		uint64_t put = 0;
+
+		while (put < BURST && plx_cmd_put(attach, 0, &c) == 0)
+			put++;
+		if (put > 0)
+			account(&put_cost, rte_rdtsc() - begin, put);
+		n += put;
+		other_work();
+	}
+	return NULL;
+}
+
+static void
+cmd_take(void)
+{
+	struct plx_cmd c[BURST];
+
+	meet();
+	for (uint64_t n = 0; n < ITEMS;) {
+		uint64_t begin = rte_rdtsc();
+		uint32_t got = plx_pair_cmds(plx_attach_pair(attach, 0), c, BURST);
+
+		if (got > 0)
+			account(&take_cost, rte_rdtsc() - begin, got);
+		n += got;
+		other_work();
+	}
+}
+
+static void
+measure(const char *name, void *(*put)(void *arg), void (*take)(void))
+{
+	double p[ROUNDS], t[ROUNDS], sum[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_t thread;
+
+		put_cost.cnt = take_cost.cnt = 0;
+		if (pthread_create(&thread, NULL, put, NULL) != 0)
+			exit(EXIT_FAILURE);
+		take();
+		pthread_join(thread, NULL);
+		p[i] = median(put_cost.ns, put_cost.cnt);
+		t[i] = median(take_cost.ns, take_cost.cnt);
+		sum[i] = p[i] + t[i];
+	}
+	printf("ring case=%s put_ns=%.1f take_ns=%.1f sum_ns=%.1f\n", name, median(p, ROUNDS),
+	       median(t, ROUNDS), median(sum, ROUNDS));
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 3) {
+		core[0] = atoi(argv[1]);
+		core[1] = atoi(argv[2]);
+	}
+	plx_test_eal("bench_ring", 64);
+	pin(core[0]);
+	ns_per_tick = 1e9 / (double)rte_get_tsc_hz();
+
+	if (plx_mailboxes_new(&boxes, "bench", 4, 1023, -1) != 0)
+		return EXIT_FAILURE;
+	measure("mailbox", mailbox_put, mailbox_take);
+	plx_mailboxes_free(boxes);
+
+	if (plx_mailboxes_new(&boxes, "bench", PLX_MAILBOX_SPSC_MAX + 1, 1023, -1) != 0)
+		return EXIT_FAILURE;
+	measure("mailbox_shared", mailbox_put, mailbox_take);
+	plx_mailboxes_free(boxes);
+
+	if (plx_attach_new(&attach, "bench", 0, 1, 1024, 1024, -1) != 0)
+		return EXIT_FAILURE;
+	measure("event", event_put, event_take);
+	measure("command", cmd_put, cmd_take);
+	plx_attach_free(attach);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,476 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The cases: what is fetched by whom from whom, over which driver. Each line of the table in
+CASES is one test; docs/interop.md is written from their results."""
+
+import dataclasses
+import os
+import re
+import selectors
+import socket
+import struct
+import threading
+import time
+from typing import Callable
+
+from rig import ENGINE4, ENGINE6, PEER4, PEER6, Process, sha256, sh, udp_socket_in, wait_for
+
+CURLS = {
+    "curl-ngtcp2": "/opt/curl-ngtcp2/bin/curl",
+    "curl-openssl": "/usr/bin/curl",
+}
+HERE = os.path.dirname(os.path.abspath(__file__))
+MIB = 1 << 20
+
+
+class Skip(Exception):
+    pass
+
+
+@dataclasses.dataclass
+class Case:
+    name: str
+    fn: Callable
+    args: dict
+    needs: tuple = ()
+    smoke: bool = False
+
+
+CASES = []
+
+
+def case(name, needs=(), smoke=False, **args):
+    def add(fn):
+        CASES.append(Case(name, fn, args, tuple(needs), smoke))
+        return fn
+    return add
+
+
+def select(kind):
+    return [c for c in CASES if kind == "full" or c.smoke]
+
+
+def url(ip, path, port=443):
+    host = f"[{ip}]" if ":" in ip else ip
+    return f"https://{host}{'' if port == 443 else f':{port}'}/{path}"
+
+
+def curl(rig, which, ip, names, extra=(), timeout=60, keylog=None):
+    """Fetches files one after another or in parallel and compares SHA-256."""
+    out = rig.dir / "out"
+    out.mkdir(exist_ok=True)
+    args = [CURLS[which], "--http3-only", "--cacert", rig.dir / "ca.pem", "-sS", "--max-time",
+            str(timeout), *extra]
+    for name in names:
+        args += ["-o", out / name, url(ip, name)]
+    env = {"SSLKEYLOGFILE": str(keylog)} if keylog else None
+    rig.run(args, timeout=timeout + 10, env=env)
+    for name in names:
+        assert sha256(out / name) == sha256(rig.files / name), f"{name}: bytes differ"
+        (out / name).unlink()
+
+
+# --- the engine serves -------------------------------------------------------------------------
+
+SIZES = {"empty": 0, "one": 1, "mib": MIB, "large": 100 * MIB}
+
+
+def serve_to_curl(rig, driver, ip, which, sizes, parallel=0):
+    names = []
+    for s in sizes:
+        rig.file(s, SIZES[s])
+        names.append(s)
+    rig.serve(driver)
+    curl(rig, which, ip, names)
+    if parallel:
+        many = [f"p{i}" for i in range(parallel)]
+        for name in many:
+            rig.file(name, 20000)
+        curl(rig, which, ip, many, extra=["--parallel", "--parallel-max", str(parallel)])
+
+
+for driver in ("af_packet", "af_xdp"):
+    for ip, fam in ((ENGINE4, "ipv4"), (ENGINE6, "ipv6")):
+        for which, path in CURLS.items():
+            # PLX_COVERS("IC-http3", "IC-handshake")
+            CASES.append(Case(f"serve/{driver}/{fam}/{which}", serve_to_curl,
+                              dict(driver=driver, ip=ip, which=which, sizes=list(SIZES),
+                                   parallel=100), (path,)))
+        CASES.append(Case(f"smoke/{driver}/{fam}", serve_to_curl,
+                          dict(driver=driver, ip=ip, which="curl-ngtcp2", sizes=["one", "mib"]),
+                          (CURLS["curl-ngtcp2"],), smoke=True))
+
+
+def serve_to_aioquic(rig, driver, ip):
+    names = ["empty", "one", "mib"]
+    for s in names:
+        rig.file(s, SIZES[s])
+    rig.file("ten", 10 * MIB)
+    names.append("ten")
+    many = [f"p{i}" for i in range(100)]
+    for name in many:
+        rig.file(name, 2000)
+    rig.serve(driver)
+    out = rig.dir / "out"
+    out.mkdir()
+    rig.run(["python3", "-B", f"{HERE}/aioquic_get.py", "--ca", rig.dir / "ca.pem", "--output",
+             out, *[url(ip, n) for n in names + many]], timeout=120)
+    for n in names + many:
+        assert sha256(out / n) == sha256(rig.files / n), f"{n}: bytes differ"
+
+
+for driver in ("af_packet", "af_xdp"):
+    for ip, fam in ((ENGINE4, "ipv4"), (ENGINE6, "ipv6")):
+        CASES.append(Case(f"serve/{driver}/{fam}/aioquic", serve_to_aioquic,
+                          dict(driver=driver, ip=ip)))
+
+
+@case("upload/curl-ngtcp2", needs=[CURLS["curl-ngtcp2"]])
+def upload(rig):
+    rig.file("up", 5 * MIB)
+    rig.serve()
+    r = rig.run([CURLS["curl-ngtcp2"], "--http3-only", "--cacert", rig.dir / "ca.pem", "-sS",
+                 "--data-binary", f"@{rig.files / 'up'}", url(ENGINE4, "discard")])
+    assert r.stdout.strip() == str(5 * MIB), r.stdout
+    out = rig.dir / "echoed"
+    rig.run([CURLS["curl-ngtcp2"], "--http3-only", "--cacert", rig.dir / "ca.pem", "-sS", "-o",
+             out, "--data-binary", f"@{rig.files / 'up'}", url(ENGINE4, "echo")])
+    assert sha256(out) == sha256(rig.files / "up")
+
+
+@case("stream-bytes/curl-ngtcp2", needs=[CURLS["curl-ngtcp2"]])
+def stream_bytes(rig):
+    # PLX_COVERS("Q6-5")
+    rig.serve()
+    r = rig.run([CURLS["curl-ngtcp2"], "--http3-only", "--cacert", rig.dir / "ca.pem", "-sS",
+                 url(ENGINE4, "stream-bytes/1000")])
+    assert r.stdout == "W" * 1000
+
+
+@case("not-found/curl-ngtcp2", needs=[CURLS["curl-ngtcp2"]])
+def not_found(rig):
+    (rig.dir / "secret").write_text("outside")
+    os.symlink(rig.dir / "secret", rig.files / "link")
+    rig.serve()
+    for path in ("nothing", "../secret", "%2e%2e/secret", "link"):
+        r = rig.run([CURLS["curl-ngtcp2"], "--http3-only", "--cacert", rig.dir / "ca.pem", "-sS",
+                     "--path-as-is", "-o", "/dev/null", "-w", "%{http_code}",
+                     url(ENGINE4, path)])
+        assert r.stdout.strip() in ("403", "404"), f"{path}: {r.stdout}"
+
+
+# curl's default ClientHello carries X25519MLKEM768 and spreads over two Initials.
+@case("two-initials/two-queues", needs=[CURLS["curl-ngtcp2"]])
+def two_initials(rig):
+    rig.file("small", 1000)
+    rig.serve("af_packet", queues=2)
+    good = 0
+    for _ in range(20):
+        # Ten connections each: one process per connection costs more than the fetch.
+        names = ["small"]
+        for _ in range(10):
+            curl(rig, "curl-ngtcp2", ENGINE4, names)
+            good += 1
+    assert good == 200
+
+
+def relay_between(rig, stop, rebind_every, swap_initials=False, stats=None):
+    """A UDP relay in the peer's namespace: clients talk to it, it talks to the engine, and every
+    so many packets it does so from another port, as a NAT does that lost its mapping."""
+    listen = udp_socket_in(rig.peer_ns)
+    listen.bind(("127.0.0.1", 4433))
+    listen.setblocking(False)
+    sel = selectors.DefaultSelector()
+    sel.register(listen, selectors.EVENT_READ)
+
+    def new_up():
+        up = udp_socket_in(rig.peer_ns)
+        up.bind((PEER4, 0))
+        up.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        up.connect((ENGINE4, 443))
+        up.setblocking(False)
+        sel.register(up, selectors.EVENT_READ)
+        return up
+
+    up = new_up()
+    client, count, held = None, 0, None
+    while not stop.is_set():
+        for key, _ in sel.select(0.1):
+            while True:
+                try:
+                    if key.fileobj is listen:
+                        data, client = listen.recvfrom(65536)
+                    else:
+                        data = key.fileobj.recv(65536)
+                except (BlockingIOError, ConnectionRefusedError):
+                    break
+                if key.fileobj is not listen:
+                    if client and key.fileobj is up:
+                        listen.sendto(data, client)
+                    continue
+                if swap_initials and data and data[0] & 0xb0 == 0x80 and count < 2:
+                    # Initials in the other order: the first waits for the second.
+                    if held is None:
+                        held = data
+                        count += 1
+                        continue
+                    up.send(data)
+                    up.send(held)
+                    held, count = None, 2
+                    continue
+                up.send(data)
+                count += 1
+                if rebind_every and count % rebind_every == 0:
+                    sel.unregister(up)
+                    up.close()
+                    up = new_up()
+                    if stats is not None:
+                        stats["rebinds"] = stats.get("rebinds", 0) + 1
+    listen.close()
+    up.close()
+
+
+def through_relay(rig, rebind_every=0, swap=False):
+    stop, stats = threading.Event(), {}
+    t = threading.Thread(target=relay_between, args=(rig, stop, rebind_every, swap, stats),
+                         daemon=True)
+    t.start()
+    return stop, stats, t
+
+
+def fetch_through_relay(rig, name, timeout=90):
+    out = rig.dir / "relayed"
+    rig.run([CURLS["curl-ngtcp2"], "--http3-only", "--cacert", rig.dir / "ca.pem", "-sS",
+             "--max-time", str(timeout), "--resolve", "pollux.test:4433:127.0.0.1", "-o", out,
+             f"https://pollux.test:4433/{name}"], timeout=timeout + 10)
+    assert sha256(out) == sha256(rig.files / name)
+
+
+@case("two-initials/swapped", needs=[CURLS["curl-ngtcp2"]])
+def swapped_initials(rig):
+    rig.file("small", 1000)
+    rig.serve("af_packet", queues=2)
+    for _ in range(5):
+        stop, _, t = through_relay(rig, swap=True)
+        time.sleep(0.1)
+        try:
+            fetch_through_relay(rig, "small", 20)
+        finally:
+            stop.set()
+            t.join(5)
+
+
+# PLX_COVERS("IC-rebind-port")
+@case("rebind/two-workers", needs=[CURLS["curl-ngtcp2"]])
+def rebind(rig):
+    rig.file("mid", 20 * MIB)
+    p = rig.serve("af_packet", queues=2)
+    stop, stats, t = through_relay(rig, rebind_every=150)
+    time.sleep(0.1)
+    try:
+        fetch_through_relay(rig, "mid")
+    finally:
+        stop.set()
+        t.join(5)
+    assert stats.get("rebinds", 0) >= 2, f"the relay rebound {stats} times: nothing was tested"
+    p.stop()
+    m = re.search(r"handover_in\s+(\d+)", p.text())
+    c = re.search(r"path_changes\s+(\d+)", p.text())
+    assert c and int(c.group(1)) > 0, "the engine saw no path change"
+    assert m and int(m.group(1)) > 0, "no packet was handed over"
+
+
+@case("spread/two-workers", needs=[CURLS["curl-ngtcp2"]])
+def spread(rig):
+    rig.file("small", 1000)
+    p = rig.serve("af_packet", queues=2)
+    for _ in range(40):
+        curl(rig, "curl-ngtcp2", ENGINE4, ["small"])
+    p.stop()
+    per = [int(n) for n in re.findall(r"worker \d+: .*?conns_accepted (\d+)", p.text())]
+    assert len(per) == 2 and min(per) >= 5, f"connections per worker: {per}"
+
+
+@case("ping/both-families", smoke=True)
+def ping(rig):
+    # PLX_COVERS("D5")
+    rig.serve()
+    rig.run(["ping", "-c", "5", "-i", "0.2", "-W", "2", ENGINE4])
+    rig.run(["ping", "-6", "-c", "5", "-i", "0.2", "-W", "2", ENGINE6])
+    rig.run(["ping", "-c", "2", "-s", "1400", "-W", "2", ENGINE4])
+
+
+@case("capture/decrypts", needs=[CURLS["curl-ngtcp2"], "/usr/bin/tshark", "/usr/bin/tcpdump"])
+def capture(rig):
+    rig.file("mib", MIB)
+    keylog = rig.dir / "keys.log"
+    p = rig.serve(extra=["--tls-keylog", keylog])
+    pcap = rig.dir / "fetch.pcap"
+    dump = rig.peer("tcpdump", "tcpdump", "-i", rig.peer_if, "-U", "-w", pcap, "-Z", "root", "udp")
+    dump.wait_text("listening")
+    curl(rig, "curl-ngtcp2", ENGINE4, ["mib"])
+    time.sleep(0.5)
+    dump.stop()
+    p.stop()
+    r = sh("tshark", "-r", str(pcap), "-o", f"tls.keylog_file:{keylog}", "-Y", "http3", "-T",
+           "fields", "-e", "http3.headers.status", "-e", "http3.headers.path", timeout=60)
+    assert "200" in r.stdout and "/mib" in r.stdout, r.stdout[-500:]
+
+
+# --- the engine fetches ------------------------------------------------------------------------
+
+NGINX = """
+daemon off; pid {d}/nginx.pid; error_log stderr notice; worker_processes 1;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; client_body_temp_path {d}/b; proxy_temp_path {d}/p; fastcgi_temp_path {d}/f;
+  uwsgi_temp_path {d}/u; scgi_temp_path {d}/s;
+  server {{
+    listen {v4}:443 quic reuseport; listen [{v6}]:443 quic reuseport; http3 on;
+    ssl_certificate {d}/cert.pem; ssl_certificate_key {d}/key.pem; ssl_protocols TLSv1.3;
+    root {d}/www;
+  }}
+}}
+"""
+
+CADDY = """
+{{
+  admin off
+  auto_https off
+  servers {{
+    protocols h3
+  }}
+}}
+https://{v4}, https://[{v6}] {{
+  tls {d}/cert.pem {d}/key.pem
+  root * {d}/www
+  file_server
+}}
+"""
+
+
+def start_nginx(rig):
+    conf = rig.dir / "nginx.conf"
+    conf.write_text("user root;\n" + NGINX.format(d=rig.dir, v4=PEER4, v6=PEER6))
+    p = rig.peer("nginx", "nginx", "-c", conf, "-e", "stderr")
+    p.wait_text("start worker process")
+
+
+def start_caddy(rig):
+    conf = rig.dir / "Caddyfile"
+    conf.write_text(CADDY.format(d=rig.dir, v4=PEER4, v6=PEER6))
+    p = rig.peer("caddy", "caddy", "run", "--config", conf, "--adapter", "caddyfile",
+                 env={"HOME": str(rig.dir)})
+    p.wait_text("serving initial configuration")
+
+
+def get_from(rig, server, driver, ip):
+    names = []
+    for s in SIZES:
+        rig.file(s, SIZES[s])
+        names.append(s)
+    many = [f"p{i}" for i in range(100)]
+    for name in many:
+        rig.file(name, 20000)
+    {"nginx": start_nginx, "caddy": start_caddy}[server](rig)
+    _, out = rig.get([url(ip, n) for n in names + many], driver)
+    for n in names + many:
+        assert sha256(out / n) == sha256(rig.files / n), f"{n}: bytes differ"
+
+
+for server, path in (("nginx", "/usr/sbin/nginx"), ("caddy", "/usr/bin/caddy")):
+    for driver in ("af_packet", "af_xdp"):
+        for ip, fam in ((PEER4, "ipv4"), (PEER6, "ipv6")):
+            CASES.append(Case(f"get/{driver}/{fam}/{server}", get_from,
+                              dict(server=server, driver=driver, ip=ip), (path,)))
+
+
+@case("smoke/get-nginx", needs=["/usr/sbin/nginx"], smoke=True)
+def get_smoke(rig):
+    rig.file("mib", MIB)
+    start_nginx(rig)
+    _, out = rig.get([url(PEER4, "mib")])
+    assert sha256(out / "mib") == sha256(rig.files / "mib")
+
+
+@case("bad/untrusted", needs=["/usr/sbin/nginx"])
+def untrusted(rig):
+    rig.file("one", 1)
+    start_nginx(rig)
+    p = Process(rig, "get", [os.environ.get("PLX_BINARY", "build/default/apps/pollux"), "get",
+                             *rig.engine_args("af_packet", 1), "--get-output", rig.dir,
+                             url(PEER4, "one")], netns=rig.engine_ns)
+    wait_for("get ends", lambda: not p.running(), 30)
+    assert p.p.returncode == 1, f"exit {p.p.returncode}"
+    assert "certificate" in p.text(), p.text()
+
+
+@case("bad/no-answer")
+def no_answer(rig):
+    p = Process(rig, "get", [os.environ.get("PLX_BINARY", "build/default/apps/pollux"), "get",
+                             *rig.engine_args("af_packet", 1), "--quic-handshake-timeout-ms",
+                             "2000", "--get-output", rig.dir, url(PEER4, "one", 4444)],
+                netns=rig.engine_ns)
+    start = time.monotonic()
+    wait_for("get ends", lambda: not p.running(), 30)
+    assert p.p.returncode == 1, f"exit {p.p.returncode}"
+    assert time.monotonic() - start < 20
+    assert "answer" in p.text() or "timed out" in p.text(), p.text()
+
+
+@case("link/down-and-up", needs=[CURLS["curl-ngtcp2"]])
+def link_flap(rig):
+    # PLX_COVERS("F1")
+    rig.file("large", 100 * MIB)
+    rig.serve()
+    out = rig.dir / "out-flap"
+    client = rig.peer("curl", CURLS["curl-ngtcp2"], "--http3-only", "--cacert",
+                      rig.dir / "ca.pem", "-sS", "--limit-rate", "20M", "--max-time", "60", "-o",
+                      out, url(ENGINE4, "large"))
+    time.sleep(1.5)
+    for seconds in (0.1, 2):
+        sh("ip", "-n", rig.peer_ns, "link", "set", rig.peer_if, "down")
+        time.sleep(seconds)
+        sh("ip", "-n", rig.peer_ns, "link", "set", rig.peer_if, "up")
+        sh("ip", "-n", rig.peer_ns, "addr", "replace", f"{PEER4}/24", "dev", rig.peer_if)
+        time.sleep(1)
+    wait_for("the fetch ends", lambda: not client.running(), 60)
+    assert client.p.returncode == 0, client.text()
+    assert sha256(out) == sha256(rig.files / "large")
+
+
+def raw_frames(rig, frames):
+    """Sends frames from the peer's end of the veth, as no kernel would."""
+    code = ("import socket,sys\n"
+            f"s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW)\ns.bind(({rig.peer_if!r},0))\n"
+            "for line in sys.stdin:\n    s.send(bytes.fromhex(line))\n")
+    import subprocess
+    subprocess.run(["ip", "netns", "exec", rig.peer_ns, "python3", "-c", code], check=True,
+                   input="\n".join(f.hex() for f in frames), text=True, timeout=60)
+
+
+@case("raw/malformed-frames", needs=[CURLS["curl-ngtcp2"]])
+def malformed(rig):
+    # PLX_COVERS("D1", "D3", "D6")
+    rig.file("small", 1000)
+    p = rig.serve()
+    curl(rig, "curl-ngtcp2", ENGINE4, ["small"])
+    eth = bytes.fromhex("ffffffffffff" "020000000001" "0800")
+    src, dst = socket.inet_aton(PEER4), socket.inet_aton(ENGINE4)
+    frames = []
+    for total in range(0, 120, 3):
+        for udp_len in (0, 7, 8, 30, 60000):
+            ip = struct.pack("!BBHHHBBH", 0x45, 0, total, 1, 0, 64, 17, 0) + src + dst
+            frames.append(eth + ip + struct.pack("!HHHH", 4444, 443, udp_len, 0) + b"\x40" * 30)
+    frames.append(eth + struct.pack("!BBHHHBBH", 0x45, 0, 58, 1, 0x2000, 64, 17, 0) + src + dst +
+                  bytes(38))
+    frames.append(eth + struct.pack("!BBHHHBBH", 0x45, 0, 58, 1, 0, 64, 17, 0) + dst + dst +
+                  bytes(38))
+    raw_frames(rig, frames)
+    curl(rig, "curl-ngtcp2", ENGINE4, ["small"])
+    assert p.running()
+    p.stop()
+    for reason in ("NET_IP4_LEN", "NET_UDP_LEN", "NET_IP4_CKSUM"):
+        if re.search(rf"{reason}\s+\d+", p.text()):
+            break
+    else:
+        raise AssertionError("no malformed frame was counted:\n" + p.text()[-1500:])

@@ -1,0 +1,751 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plx_pair.h"
+#include "plx_quic_pvt.h"
+#include "plx_test.h"
+
+#define SEC PLX_NS_PER_S
+#define MIB (UINT64_C(1) << 20)
+
+static struct plx_pair *
+pair(const struct plx_pair_cfg *cfg)
+{
+	struct plx_pair *p = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(plx_pair_new(&p, cfg), 0);
+	return p;
+}
+
+static uint64_t
+count(struct plx_pair *p, enum plx_pair_side s, enum plx_count c)
+{
+	return plx_obs_get(p->end[s].obs, c);
+}
+
+static uint64_t
+drops(struct plx_pair *p, enum plx_pair_side s, enum plx_drop d)
+{
+	return plx_obs_get_drop(p->end[s].obs, d);
+}
+
+static void
+a_mebibyte_goes_both_ways_and_both_sides_close(void)
+{
+	struct plx_pair_cfg cfg;
+
+	PLX_COVERS("S1-1", "S1-39");
+	plx_pair_cfg_init(&cfg);
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct plx_testapp *c, *s;
+		struct plx_pair *p;
+
+		cfg.ipv6 = v6 != 0;
+		p = pair(&cfg);
+		c = &p->end[PLX_PAIR_CLIENT].app;
+		s = &p->end[PLX_PAIR_SERVER].app;
+		c->up = c->down = MIB;
+		c->close_when_done = true;
+		c->close_code = 7;
+		c->close_reason = "done";
+		CU_ASSERT_EQUAL(plx_pair_dial(p, true, NULL), 0);
+		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_over, 60 * SEC));
+		CU_ASSERT_EQUAL(c->established, 1);
+		CU_ASSERT_EQUAL(s->established, 1);
+		CU_ASSERT_EQUAL(c->rx_bytes, MIB);
+		CU_ASSERT_EQUAL(s->rx_bytes, MIB + 16);
+		CU_ASSERT_EQUAL(c->mismatches + s->mismatches, 0);
+		CU_ASSERT_EQUAL(c->why.by, PLX_CLOSE_LOCAL);
+		CU_ASSERT_EQUAL(s->why.by, PLX_CLOSE_PEER_APPLICATION);
+		CU_ASSERT_EQUAL(s->why.code, 7);
+		CU_ASSERT_TRUE(s->why.is_app);
+		CU_ASSERT_TRUE(s->why.reason_len == 4 &&
+		               memcmp(s->why.reason, "done", 4) == 0);
+		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+		plx_pair_free(p);
+	}
+}
+
+static void
+every_suite_and_back_end_carries_data(void)
+{
+	static const char *const suites[] = {"TLS_AES_128_GCM_SHA256",
+	                                     "TLS_AES_256_GCM_SHA384",
+	                                     "TLS_CHACHA20_POLY1305_SHA256"};
+	struct plx_pair_cfg cfg;
+
+	plx_pair_cfg_init(&cfg);
+	for (int i = 0; i < 6; i++) {
+		struct plx_pair *p;
+
+		cfg.ciphers = suites[i / 2];
+		cfg.backend = i % 2 == 0 ? PLX_CRYPT_AUTO : PLX_CRYPT_EVP;
+		p = pair(&cfg);
+		p->end[1].app.up = p->end[1].app.down = MIB / 4;
+		plx_pair_dial(p, true, NULL);
+		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 60 * SEC));
+		CU_ASSERT_STRING_EQUAL(p->end[1].app.info.cipher, suites[i / 2]);
+		CU_ASSERT_STRING_EQUAL(p->end[0].app.info.sni, "server.example");
+		CU_ASSERT_STRING_EQUAL(p->end[0].app.info.alpn, "plx-test");
+		CU_ASSERT_EQUAL(p->end[0].app.mismatches + p->end[1].app.mismatches, 0);
+		plx_pair_free(p);
+	}
+}
+
+static void
+the_user_value_and_the_handle_reach_the_application(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_conn_id id;
+	struct plx_pair *p;
+
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	CU_ASSERT_EQUAL(plx_pair_dial(p, true, &id), 0);
+	/* Nothing happens inside the dial. */
+	CU_ASSERT_EQUAL(p->end[1].app.established + p->end[1].app.failed, 0);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	CU_ASSERT_EQUAL(plx_conn_user(p->end[1].app.conn), 42);
+	CU_ASSERT_EQUAL(plx_conn_user(p->end[0].app.conn), 0);
+	CU_ASSERT_EQUAL(plx_conn_id_of(p->end[1].app.conn).v, id.v);
+	CU_ASSERT_PTR_EQUAL(plx_quic_find(p->end[1].quic, id), p->end[1].app.conn);
+	CU_ASSERT_TRUE(plx_conn_is_server(p->end[0].app.conn));
+	CU_ASSERT_FALSE(plx_conn_is_server(p->end[1].app.conn));
+	CU_ASSERT_TRUE(p->end[1].app.info.handshake_ns >= 20 * PLX_NS_PER_MS);
+	plx_pair_free(p);
+}
+
+static void
+a_handle_of_a_connection_that_is_gone_names_no_other(void)
+{
+	struct plx_conn_id first, second;
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S1-3");
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].conns_max = cfg.quic[1].conns_max = 1;
+	p = pair(&cfg);
+	p->end[1].app.close_when_done = true;
+	plx_pair_dial(p, true, &first);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_PTR_NULL(plx_quic_find(p->end[1].quic, first));
+	CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[1].quic),
+	                1); /* still in use: it lingers */
+	CU_ASSERT_EQUAL(plx_pair_dial(p, true, &second), PLX_E_FULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+	CU_ASSERT_EQUAL(plx_pair_dial(p, true, &second), 0);
+	CU_ASSERT_EQUAL(plx_conn_id_slot(first), plx_conn_id_slot(second));
+	CU_ASSERT_NOT_EQUAL(first.v, second.v);
+	CU_ASSERT_PTR_NULL(plx_quic_find(p->end[1].quic, first));
+	CU_ASSERT_PTR_NOT_NULL(plx_quic_find(p->end[1].quic, second));
+	plx_pair_free(p);
+}
+
+static void
+connected_is_told_once_to_each_side(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S1-48", "S1-50");
+	plx_pair_cfg_init(&cfg);
+	/* Every packet twice: nothing is told twice. */
+	cfg.link[0].dup_ppm = cfg.link[1].dup_ppm = 1000000;
+	p = pair(&cfg);
+	p->end[1].app.up = p->end[1].app.down = 100000;
+	p->end[1].app.close_when_done = true;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_over, 30 * SEC));
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 30 * SEC));
+	for (int s = 0; s < 2; s++) {
+		CU_ASSERT_EQUAL(p->end[s].app.established, 1);
+		CU_ASSERT_EQUAL(p->end[s].app.closed, 1);
+		CU_ASSERT_EQUAL(p->end[s].app.failed, 0);
+		CU_ASSERT_EQUAL(p->end[s].app.mismatches, 0);
+	}
+	plx_pair_free(p);
+}
+
+static void
+each_side_can_close_with_code_and_reason(void)
+{
+	struct plx_pair_cfg cfg;
+
+	PLX_COVERS("S1-39", "S1-40");
+	plx_pair_cfg_init(&cfg);
+	for (int s = 0; s < 2; s++) {
+		struct plx_pair *p = pair(&cfg);
+		struct plx_testapp *self = &p->end[s].app, *peer = &p->end[s ^ 1].app;
+		struct plx_conn *c;
+
+		p->end[1].app.up = 100 * MIB;
+		plx_pair_dial(p, true, NULL);
+		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+		plx_pair_run(p, NULL, 100 * PLX_NS_PER_MS);
+		c = self->conn;
+		plx_conn_close(c, 0x1234, "enough of this");
+		plx_conn_close(c, 0x9999, "a second call changes nothing");
+		CU_ASSERT_EQUAL(self->closed, 0); /* not from inside the call */
+		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_over, 5 * SEC));
+		CU_ASSERT_EQUAL(self->why.by, PLX_CLOSE_LOCAL);
+		CU_ASSERT_EQUAL(self->why.code, 0x1234);
+		CU_ASSERT_EQUAL(peer->why.by, PLX_CLOSE_PEER_APPLICATION);
+		CU_ASSERT_EQUAL(peer->why.code, 0x1234);
+		CU_ASSERT_EQUAL(peer->why.reason_len, 14);
+		CU_ASSERT_EQUAL(memcmp(peer->why.reason, "enough of this", 14), 0);
+		CU_ASSERT_EQUAL(self->closed, 1);
+		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+		plx_pair_free(p);
+	}
+}
+
+static void
+close_before_established(struct plx_pair *p, struct plx_conn_id id)
+{
+	struct plx_conn *c = plx_quic_find(p->end[1].quic, id);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	plx_conn_close(c, 5, "changed my mind");
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.failed, 1);
+	CU_ASSERT_EQUAL(p->end[1].app.established, 0);
+	CU_ASSERT_EQUAL(p->end[1].app.why.by, PLX_CLOSE_LOCAL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+}
+
+static void
+a_dial_can_be_taken_back_before_it_is_established(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_conn_id id;
+	struct plx_pair *p;
+
+	PLX_COVERS("S2-49");
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	/* Before the first packet, and with the ClientHello under way. */
+	plx_pair_dial(p, true, &id);
+	close_before_established(p, id);
+	memset(&p->end[1].app, 0, sizeof(p->end[1].app));
+	plx_pair_dial(p, true, &id);
+	plx_pair_step(p);
+	close_before_established(p, id);
+	CU_ASSERT_EQUAL(p->end[0].app.established, 0);
+	plx_pair_free(p);
+}
+
+static void
+an_application_that_refuses_closes_with_internal_error(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	p->end[0].app.refuse = true;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.why.by, PLX_CLOSE_PEER_TRANSPORT);
+	CU_ASSERT_EQUAL(p->end[1].app.why.code, NGTCP2_INTERNAL_ERROR);
+	CU_ASSERT_EQUAL(p->end[0].app.closed, 0); /* it never said yes */
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+	plx_pair_free(p);
+}
+
+static void
+an_untrusted_certificate_fails_the_dial_with_a_reason(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	plx_pair_cfg_init(&cfg);
+	cfg.trust = false;
+	p = pair(&cfg);
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.failed, 1);
+	CU_ASSERT_EQUAL(p->end[1].app.established, 0);
+	CU_ASSERT_EQUAL(p->end[1].app.why.code, 0x100 + 48); /* unknown_ca */
+	CU_ASSERT_TRUE(p->end[1].app.why.reason_len > 0);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+	CU_ASSERT_EQUAL(p->end[0].app.established, 0);
+	CU_ASSERT_EQUAL(count(p, PLX_PAIR_SERVER, PLX_COUNT_handshakes_failed), 1);
+	plx_pair_free(p);
+	/* Without verification the same certificate will do. */
+	p = pair(&cfg);
+	plx_pair_dial(p, false, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	plx_pair_free(p);
+}
+
+static void
+a_certificate_for_another_name_fails_the_dial(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	plx_pair_cfg_init(&cfg);
+	cfg.wrong_name = true;
+	p = pair(&cfg);
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.failed, 1);
+	CU_ASSERT_EQUAL(p->end[1].app.why.code & ~UINT64_C(0xff), 0x100);
+	CU_ASSERT_TRUE(p->end[1].app.why.reason_len > 0);
+	plx_pair_free(p);
+}
+
+static bool
+drop_all(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
+         uint16_t *len, struct plx_path *path)
+{
+	(void)arg;
+	(void)p;
+	(void)from;
+	(void)pkt;
+	(void)len;
+	(void)path;
+	return false;
+}
+
+static void
+a_peer_that_never_answers_ends_the_dial_once_and_in_time(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+	uint64_t start;
+
+	PLX_COVERS("S0-1");
+	plx_pair_cfg_init(&cfg);
+	cfg.tap = drop_all;
+	p = pair(&cfg);
+	start = p->now;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 30 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.failed, 1);
+	CU_ASSERT_EQUAL(p->end[1].app.why.by, PLX_CLOSE_HANDSHAKE_TIMEOUT);
+	CU_ASSERT_EQUAL(p->now - start, 10 * SEC);
+	CU_ASSERT_TRUE(p->end[1].tx_pkts > 1);
+	CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[1].quic), 0);
+	CU_ASSERT_EQUAL(plx_quic_deadline(p->end[1].quic), PLX_TIME_NEVER);
+	plx_pair_free(p);
+}
+
+/* The server's packets arrive nowhere. */
+static bool
+drop_server(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
+            uint16_t *len, struct plx_path *path)
+{
+	(void)arg;
+	(void)p;
+	(void)pkt;
+	(void)len;
+	(void)path;
+	return from == PLX_PAIR_CLIENT;
+}
+
+static void
+a_half_open_handshake_ends_by_its_timeout_on_the_server_too(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("A11");
+	plx_pair_cfg_init(&cfg);
+	cfg.tap = drop_server;
+	p = pair(&cfg);
+	plx_pair_dial(p, true, NULL);
+	plx_pair_run(p, NULL, 5 * SEC);
+	CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[0].quic), 1);
+	plx_pair_run(p, NULL, 6 * SEC);
+	CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[0].quic), 0);
+	CU_ASSERT_EQUAL(p->end[0].quic->half_open, 0);
+	CU_ASSERT_EQUAL(p->end[0].app.established, 0);
+	CU_ASSERT_EQUAL(plx_pair_slab_used(p, PLX_PAIR_SERVER), 0);
+	plx_pair_free(p);
+}
+
+static void
+silence_ends_the_connection_on_both_sides_without_a_packet(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+	uint64_t pkts;
+
+	PLX_COVERS("S1-61", "S0-2");
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].idle_timeout_ms = cfg.quic[1].idle_timeout_ms = 3000;
+	p = pair(&cfg);
+	p->end[1].app.streams = 0;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	plx_pair_run(p, NULL, SEC);
+	pkts = p->end[0].tx_pkts + p->end[1].tx_pkts;
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[0].app.why.by, PLX_CLOSE_IDLE);
+	CU_ASSERT_EQUAL(p->end[1].app.why.by, PLX_CLOSE_IDLE);
+	CU_ASSERT_EQUAL(p->end[0].tx_pkts + p->end[1].tx_pkts, pkts);
+	CU_ASSERT_TRUE(plx_pair_idle(p));
+	plx_pair_free(p);
+}
+
+static void
+keep_alive_holds_a_silent_connection(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S0-3");
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].idle_timeout_ms = cfg.quic[1].idle_timeout_ms = 3000;
+	cfg.quic[1].keep_alive_ms = 1000;
+	p = pair(&cfg);
+	p->end[1].app.streams = 0;
+	plx_pair_dial(p, true, NULL);
+	plx_pair_run(p, NULL, 60 * SEC);
+	CU_ASSERT_EQUAL(p->end[0].app.closed + p->end[1].app.closed, 0);
+	plx_pair_free(p);
+}
+
+static void
+the_clock_may_step_back_without_harm(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("F8");
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	p->end[1].app.up = p->end[1].app.down = MIB;
+	p->end[1].app.close_when_done = true;
+	plx_pair_dial(p, true, NULL);
+	for (int i = 0; i < 200000 && !plx_pair_both_over(p); i++) {
+		/* Every few steps the caller's clock shows an hour less, then goes on. */
+		if (i % 7 == 3) {
+			struct plx_txpkt none = {0};
+
+			plx_quic_timers_run(p->end[0].quic, p->now - 3600 * SEC);
+			plx_quic_rx_burst(p->end[1].quic, NULL, 0, 0);
+			plx_quic_tx_burst(p->end[1].quic, &none, 0, 1);
+		}
+		plx_pair_step(p);
+	}
+	CU_ASSERT_TRUE(plx_pair_both_over(p));
+	CU_ASSERT_EQUAL(p->end[1].app.rx_bytes, MIB);
+	/* And ahead: ten seconds of suspend. */
+	plx_pair_free(p);
+	p = pair(&cfg);
+	p->end[1].app.up = 20 * MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	plx_pair_run(p, NULL, SEC / 4);
+	p->now += 10 * SEC;
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 120 * SEC));
+	CU_ASSERT_EQUAL(p->end[0].app.mismatches, 0);
+	plx_pair_free(p);
+}
+
+static void
+a_thousand_short_connections_give_back_slots_and_memory(void)
+{
+	struct plx_pair_cfg cfg;
+	uint64_t base[2] = {0};
+	struct plx_pair *p;
+
+	PLX_COVERS("S2-51");
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].conns_max = cfg.quic[1].conns_max = 16;
+	p = pair(&cfg);
+	p->end[1].app.up = p->end[1].app.down = 1000;
+	p->end[1].app.close_when_done = true;
+	for (int i = 0; i < 1000; i++) {
+		while (plx_pair_dial(p, true, NULL) != 0)
+			plx_pair_step(p);
+	}
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 600 * SEC));
+	for (int s = 0; s < 2; s++) {
+		CU_ASSERT_EQUAL(p->end[s].app.established, 1000);
+		CU_ASSERT_EQUAL(p->end[s].app.closed, 1000);
+		CU_ASSERT_EQUAL(p->end[s].app.mismatches, 0);
+		CU_ASSERT_EQUAL(plx_pair_slab_used(p, (enum plx_pair_side)s), base[s]);
+		CU_ASSERT_EQUAL(plx_quic_deadline(p->end[s].quic), PLX_TIME_NEVER);
+		CU_ASSERT_FALSE(plx_quic_has_tx(p->end[s].quic));
+		CU_ASSERT_EQUAL(p->end[s].quic->half_open, 0);
+	}
+	plx_pair_free(p);
+}
+
+static void
+generations_wrap_without_an_id_twice(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].conns_max = cfg.quic[1].conns_max = 1;
+	p = pair(&cfg);
+	p->end[1].app.close_when_done = true;
+	/* As after 65534 connections in each slot. */
+	p->end[0].quic->conns[0].gen = p->end[1].quic->conns[0].gen = 0xfffe;
+	for (int i = 0; i < 4; i++) {
+		struct plx_conn_id id;
+
+		CU_ASSERT_EQUAL(plx_pair_dial(p, true, &id), 0);
+		CU_ASSERT_NOT_EQUAL(plx_conn_id_gen(id) & 0xffff, 0);
+		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+	}
+	CU_ASSERT_EQUAL(p->end[0].app.established, 4);
+	CU_ASSERT_EQUAL(p->end[0].quic->conns[0].gen, 0x10003);
+	plx_pair_free(p);
+}
+
+static void
+a_draining_endpoint_refuses_new_clients_and_keeps_the_old(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S0-34", "S0-35");
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	p->end[1].app.up = MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	plx_quic_drain(p->end[0].quic);
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.failed, 1);
+	CU_ASSERT_EQUAL(p->end[1].app.why.by, PLX_CLOSE_PEER_TRANSPORT);
+	CU_ASSERT_EQUAL(p->end[1].app.why.code, NGTCP2_CONNECTION_REFUSED);
+	CU_ASSERT_EQUAL(count(p, PLX_PAIR_SERVER, PLX_COUNT_conns_refused), 1);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 60 * SEC));
+	CU_ASSERT_EQUAL(p->end[0].app.closed, 0);
+	plx_quic_close_all(p->end[0].quic, 3);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.why.code, 3);
+	plx_pair_free(p);
+}
+
+static void
+limits_of_slots_and_handshakes_refuse_at_once(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].conns_max = 1;
+	p = pair(&cfg);
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.why.code, NGTCP2_CONNECTION_REFUSED);
+	CU_ASSERT_EQUAL(drops(p, PLX_PAIR_SERVER, PLX_DROP_QUIC_CONN_LIMIT), 1);
+	plx_pair_free(p);
+
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].handshakes_max = 1;
+	p = pair(&cfg);
+	plx_pair_dial(p, true, NULL);
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.why.code, NGTCP2_CONNECTION_REFUSED);
+	CU_ASSERT_EQUAL(drops(p, PLX_PAIR_SERVER, PLX_DROP_QUIC_HS_LIMIT), 1);
+	plx_pair_free(p);
+}
+
+static void
+shortage_refuses_new_connections_first_then_drops(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_slab *slab;
+	struct plx_pair *p;
+	void *hog;
+
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].slab_limit = 1u << 20;
+	p = pair(&cfg);
+	p->end[1].app.up = MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	slab = plx_quic_slab(p->end[0].quic);
+	/* Between the two reserves: what is there goes on, new ones are refused. */
+	hog = NULL;
+	while (1) {
+		struct plx_slab_stats st;
+		void **h;
+
+		plx_slab_get_stats(slab, &st);
+		if (cfg.quic[0].slab_limit - st.used < 2 * p->end[0].quic->reserve)
+			break;
+		h = plx_slab_alloc(slab, 16384);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+		*h = hog;
+		hog = h;
+	}
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(p->end[1].app.why.code, NGTCP2_CONNECTION_REFUSED);
+	CU_ASSERT_TRUE(drops(p, PLX_PAIR_SERVER, PLX_DROP_QUIC_MEMORY) >= 1);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 60 * SEC));
+	CU_ASSERT_EQUAL(p->end[0].app.mismatches, 0);
+	while (hog != NULL) {
+		void *next = *(void **)hog;
+
+		plx_slab_release(slab, hog);
+		hog = next;
+	}
+	plx_pair_free(p);
+}
+
+static void
+the_nth_allocation_may_fail_and_only_that_connection_dies(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("F13");
+	plx_pair_cfg_init(&cfg);
+	for (int side = 0; side < 2; side++) {
+		for (uint64_t n = 1; n < 400; n++) {
+			uint64_t fails = 0;
+			struct plx_slab_stats st;
+
+			p = pair(&cfg);
+			p->end[1].app.up = p->end[1].app.down = 20000;
+			p->end[1].app.close_when_done = true;
+			plx_slab_fail_at(plx_quic_slab(p->end[side].quic), n);
+			if (plx_pair_dial(p, true, NULL) == 0)
+				CU_ASSERT_TRUE(
+				        plx_pair_run(p, plx_pair_client_over, 60 * SEC));
+			CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+			plx_slab_get_stats(plx_quic_slab(p->end[side].quic), &st);
+			fails = st.fails;
+			plx_slab_fail_at(plx_quic_slab(p->end[side].quic), 0);
+			/* The endpoint lives: the next connection works. */
+			p->end[1].app.established = 0;
+			CU_ASSERT_EQUAL(plx_pair_dial(p, true, NULL), 0);
+			CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_up, 30 * SEC));
+			plx_pair_free(p);
+			if (fails == 0)
+				break;
+			if (n > 60)
+				n += 7;
+		}
+	}
+}
+
+static void
+two_endpoints_live_and_die_twice_in_one_process(void)
+{
+	struct plx_pair_cfg cfg;
+
+	plx_pair_cfg_init(&cfg);
+	for (int i = 0; i < 2; i++) {
+		struct plx_pair *a = pair(&cfg), *b = pair(&cfg);
+
+		plx_pair_dial(a, true, NULL);
+		plx_pair_dial(b, true, NULL);
+		CU_ASSERT_TRUE(plx_pair_run(a, plx_pair_both_up, 5 * SEC));
+		CU_ASSERT_TRUE(plx_pair_run(b, plx_pair_both_up, 5 * SEC));
+		/* Freed with connections open: each application hears of its end. */
+		plx_pair_free(a);
+		plx_pair_free(b);
+	}
+}
+
+static void
+what_cannot_work_is_refused_at_the_start(void)
+{
+	struct plx_quic_deps deps;
+	struct plx_pair_cfg cfg;
+	struct plx_quic_cfg qc;
+	struct plx_quic *q;
+	struct plx_pair *p;
+
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	deps = p->end[0].deps;
+	plx_quic_cfg_init(&qc);
+	qc.handshake_timeout_ms = 0;
+	CU_ASSERT_EQUAL(plx_quic_new(&q, &qc, &deps), PLX_E_CONFIG);
+	plx_quic_cfg_init(&qc);
+	qc.max_tx_udp_payload = 1199;
+	CU_ASSERT_EQUAL(plx_quic_new(&q, &qc, &deps), PLX_E_CONFIG);
+	plx_quic_cfg_init(&qc);
+	qc.conns_max = 0;
+	CU_ASSERT_EQUAL(plx_quic_new(&q, &qc, &deps), PLX_E_CONFIG);
+	plx_quic_cfg_init(&qc);
+	qc.server = true;
+	deps.tls_server = NULL;
+	CU_ASSERT_EQUAL(plx_quic_new(&q, &qc, &deps), PLX_E_CONFIG);
+	CU_ASSERT_PTR_NULL(q);
+	plx_pair_free(p);
+}
+
+int
+main(void)
+{
+	CU_TestInfo life[] = {
+	        {"a mebibyte goes both ways and both sides close",
+	         a_mebibyte_goes_both_ways_and_both_sides_close},
+	        {"every suite and back end carries data",
+	         every_suite_and_back_end_carries_data},
+	        {"the user value and the handle reach the application",
+	         the_user_value_and_the_handle_reach_the_application},
+	        {"a handle of a connection that is gone names no other",
+	         a_handle_of_a_connection_that_is_gone_names_no_other},
+	        {"connected is told once to each side",
+	         connected_is_told_once_to_each_side},
+	        {"each side can close with code and reason",
+	         each_side_can_close_with_code_and_reason},
+	        {"a dial can be taken back before it is established",
+	         a_dial_can_be_taken_back_before_it_is_established},
+	        {"an application that refuses closes with internal error",
+	         an_application_that_refuses_closes_with_internal_error},
+	        {"two endpoints live and die twice in one process",
+	         two_endpoints_live_and_die_twice_in_one_process},
+	        {"what cannot work is refused at the start",
+	         what_cannot_work_is_refused_at_the_start},
+	        CU_TEST_INFO_NULL,
+	};
+	CU_TestInfo failures[] = {
+	        {"an untrusted certificate fails the dial with a reason",
+	         an_untrusted_certificate_fails_the_dial_with_a_reason},
+	        {"a certificate for another name fails the dial",
+	         a_certificate_for_another_name_fails_the_dial},
+	        {"a peer that never answers ends the dial once and in time",
+	         a_peer_that_never_answers_ends_the_dial_once_and_in_time},
+	        {"a half-open handshake ends by its timeout on the server too",
+	         a_half_open_handshake_ends_by_its_timeout_on_the_server_too},
+	        {"silence ends the connection on both sides without a packet",
+	         silence_ends_the_connection_on_both_sides_without_a_packet},
+	        {"keep-alive holds a silent connection",
+	         keep_alive_holds_a_silent_connection},
+	        {"the clock may step back without harm",
+	         the_clock_may_step_back_without_harm},
+	        CU_TEST_INFO_NULL,
+	};
+	CU_TestInfo limits[] = {
+	        {"a thousand short connections give back slots and memory",
+	         a_thousand_short_connections_give_back_slots_and_memory},
+	        {"generations wrap without an ID twice",
+	         generations_wrap_without_an_id_twice},
+	        {"a draining endpoint refuses new clients and keeps the old",
+	         a_draining_endpoint_refuses_new_clients_and_keeps_the_old},
+	        {"limits of slots and handshakes refuse at once",
+	         limits_of_slots_and_handshakes_refuse_at_once},
+	        {"shortage refuses new connections first, then drops",
+	         shortage_refuses_new_connections_first_then_drops},
+	        {"the n-th allocation may fail and only that connection dies",
+	         the_nth_allocation_may_fail_and_only_that_connection_dies},
+	        CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+	        {"life of a connection", NULL, NULL, NULL, NULL, life},
+	        {"failures and time", NULL, NULL, NULL, NULL, failures},
+	        {"limits", NULL, NULL, NULL, NULL, limits},
+	        CU_SUITE_INFO_NULL,
+	};
+
+	return plx_test_main(suites);
+}
