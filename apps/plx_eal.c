@@ -2,7 +2,10 @@
 #include "plx_eal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <linux/capability.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,6 +66,21 @@ skip_prefix(const char *line)
 	return line;
 }
 
+/* Lines that follow every failure and add nothing. */
+static bool
+says_nothing(const char *text)
+{
+	static const char *const empty[] = { "Failed to attach device", "Driver cannot attach",
+					     "Invalid 'command line' arguments",
+					     "Failed to register mp action" };
+
+	for (unsigned i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
+		if (strstr(text, empty[i]) != NULL)
+			return true;
+	}
+	return *text == '\0';
+}
+
 /* The first lines in one, "; " between them, for the end of a sentence. */
 static const char *
 what_was_said(struct plx_eal *e, char *buf, size_t sz)
@@ -76,7 +94,7 @@ what_was_said(struct plx_eal *e, char *buf, size_t sz)
 	     l = strtok_r(NULL, "\n", &save)) {
 		const char *text = skip_prefix(l);
 
-		if (*text == '\0' || (last != NULL && strcmp(last, l) == 0))
+		if (says_nothing(text) || (last != NULL && strcmp(last, l) == 0))
 			continue;
 		n += (size_t)snprintf(buf + n, n < sz ? sz - n : 0, "%s%s",
 				      n > 0 ? "; " : "", text);
@@ -195,6 +213,30 @@ make_args(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 	return plx_fail(rc == PLX_E_CONFIG ? PLX_EXIT_USAGE : PLX_EXIT_DEVICE, "%s", err.s);
 }
 
+/* EAL prints two pages of usage on stdout when it refuses an argument; we say it in a sentence. */
+static int
+init_quietly(const struct plx_eal *e)
+{
+	int saved = -1, null, rc;
+
+	if (!e->pass) {
+		fflush(stdout);
+		saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		if (saved >= 0 && null >= 0)
+			dup2(null, STDOUT_FILENO);
+		if (null >= 0)
+			close(null);
+	}
+	rc = rte_eal_init((int)e->args.cnt, e->argv);
+	if (saved >= 0) {
+		fflush(stdout);
+		dup2(saved, STDOUT_FILENO);
+		close(saved);
+	}
+	return rc;
+}
+
 int
 plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 {
@@ -217,7 +259,7 @@ plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 		rte_openlog_stream(e->log);
 	}
 	find_runtime_dir();
-	rc = rte_eal_init((int)e->args.cnt, e->argv);
+	rc = init_quietly(e);
 	if (e->log != NULL)
 		fflush(e->log);
 	if (rc < 0)
@@ -249,13 +291,70 @@ find_dev(const char *name, uint16_t *id)
 	return rte_eth_dev_get_port_by_name(name, id) == 0 ? 0 : PLX_E_NOENT;
 }
 
+/* What most often stands in the way of a driver, when it does; NULL otherwise. */
+static const char *
+missing_right(const char *name)
+{
+	if (strncmp(name, "net_af_packet", 13) == 0 && !plx_eal_has_cap(CAP_NET_RAW))
+		return "CAP_NET_RAW";
+	if (strncmp(name, "net_af_xdp", 10) == 0 &&
+	    (!plx_eal_has_cap(CAP_NET_RAW) || !plx_eal_has_cap(CAP_IPC_LOCK)))
+		return "CAP_NET_RAW, CAP_IPC_LOCK, and CAP_NET_ADMIN and CAP_BPF to load its program";
+	if (strncmp(name, "net_tap", 7) == 0 && !plx_eal_has_cap(CAP_NET_ADMIN))
+		return "CAP_NET_ADMIN and /dev/net/tun";
+	return NULL;
+}
+
+/* The value of iface= when it names a kernel device that must exist and does not. */
+static bool
+lacks_iface(const char *vdev, char iface[IF_NAMESIZE])
+{
+	const char *arg = strstr(vdev, "iface=");
+	size_t len;
+
+	if (arg == NULL || (strncmp(vdev, "net_af_", 7) != 0 && strncmp(vdev, "net_pcap", 8) != 0))
+		return false;
+	arg += 6;
+	len = strcspn(arg, ",");
+	snprintf(iface, IF_NAMESIZE, "%.*s", (int)(len < IF_NAMESIZE ? len : IF_NAMESIZE - 1), arg);
+	return if_nametoindex(iface) == 0;
+}
+
+static int
+refuse_dev(struct plx_eal *e, const char *vdev, const char *name)
+{
+	char said[400], iface[IF_NAMESIZE];
+	const char *right = missing_right(name);
+
+	if (right != NULL)
+		return plx_fail(PLX_EXIT_DEVICE,
+				"device '%s' needs %s; run as root, or give the program the "
+				"capabilities: 'pollux doctor' shows the setcap command",
+				vdev, right);
+	if (lacks_iface(vdev, iface))
+		return plx_fail(PLX_EXIT_DEVICE,
+				"device '%s': there is no network device '%s' here; 'ip link' "
+				"lists those of this network namespace",
+				vdev, iface);
+	if (strstr(e->said, "failed to parse device") != NULL)
+		return plx_fail(PLX_EXIT_DEVICE,
+				"device '%s': no driver of that name is installed; write a "
+				"driver and a number (net_ring0, net_memif0, net_af_packet0, "
+				"net_af_xdp0, net_tap0), 'pollux doctor' lists what is installed",
+				vdev);
+	return plx_fail(PLX_EXIT_DEVICE,
+			"device '%s' cannot be made: %s; check its arguments, 'pollux doctor' "
+			"looks at rights and interfaces",
+			vdev, what_was_said(e, said, sizeof(said)));
+}
+
 /* "net_af_packet0,iface=veth0": makes the device unless EAL's --vdev already did. */
 static int
 make_dev(struct plx_app_ctx *ctx, const char *vdev, uint16_t *id)
 {
 	struct plx_eal *e = ctx->eal;
 	size_t len = strcspn(vdev, ",");
-	char name[RTE_ETH_NAME_MAX_LEN], said[400];
+	char name[RTE_ETH_NAME_MAX_LEN];
 	int rc;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(len < 60 ? len : 60), vdev);
@@ -269,12 +368,7 @@ make_dev(struct plx_app_ctx *ctx, const char *vdev, uint16_t *id)
 	e->pass = true;
 	if (rc == 0 && find_dev(name, id) == 0)
 		return PLX_EXIT_OK;
-	return plx_fail(PLX_EXIT_DEVICE,
-			"device '%s' cannot be made: %s (%s); check the driver's name (net_ring, "
-			"net_memif, net_af_packet, net_af_xdp, net_tap), that the interface it "
-			"names exists and that the rights suffice: 'pollux doctor' tells",
-			vdev, rte_strerror(rc < 0 ? -rc : ENODEV),
-			what_was_said(e, said, sizeof(said)));
+	return refuse_dev(e, vdev, name);
 }
 
 static int

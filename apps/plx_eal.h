@@ -38,6 +38,9 @@ struct plx_eal_host {
 
 void plx_eal_host(struct plx_eal_host *h) PLX_ON_MAIN;
 
+/** plx_eal_has_cap() says whether this process has a capability (CAP_NET_RAW …). Thread: main. */
+bool plx_eal_has_cap(unsigned cap) PLX_ON_MAIN;
+
 /**
  * plx_eal_args() makes the argument vector, name of the program included; pure.
  *

@@ -82,6 +82,22 @@ plx_eal_host(struct plx_eal_host *h)
 	h->pid = (long)getpid();
 }
 
+bool
+plx_eal_has_cap(unsigned cap)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	unsigned long long caps = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			break;
+	}
+	if (f != NULL)
+		fclose(f);
+	return (caps >> cap & 1) != 0;
+}
+
 /* Is one of the words (';' between them), or word=value, among the arguments? */
 static bool
 has(const struct plx_strv *l, const char *words)

@@ -40,6 +40,7 @@ struct plx_client_conn {
 	struct plx_client_conn *next, *prev;
 	uint32_t active_cnt;
 	bool dial_due, up, closing, close_due;
+	bool limited; /* the peer allows no more streams now */
 };
 
 struct plx_client {
@@ -112,6 +113,18 @@ plx_client_conn_user(const struct plx_client_conn *c)
 }
 
 static void
+unlink_active(struct plx_client_req *r)
+{
+	if (r->prev != NULL)
+		r->prev->next = r->next;
+	else
+		r->conn->active = r->next;
+	if (r->next != NULL)
+		r->next->prev = r->prev;
+	r->conn->active_cnt--;
+}
+
+static void
 done(struct plx_client_req *r, enum plx_client_end end, uint64_t code)
 {
 	struct plx_client_conn *c = r->conn;
@@ -127,13 +140,8 @@ done(struct plx_client_req *r, enum plx_client_end end, uint64_t code)
 		else
 			c->queue_tail = r->prev;
 	} else {
-		if (r->prev != NULL)
-			r->prev->next = r->next;
-		else
-			c->active = r->next;
-		if (r->next != NULL)
-			r->next->prev = r->prev;
-		c->active_cnt--;
+		unlink_active(r);
+		c->limited = false; /* a stream ended: its place may be free */
 	}
 	/* Buffers still on their way come back to the client, not to the request. */
 	for (size_t i = 0; r->out_cnt > 0 && i < OUTS; i++)
@@ -311,7 +319,7 @@ pump_conn(struct plx_client_conn *c)
 			c->close_due = false;
 		return;
 	}
-	while (c->queue_head != NULL && c->active_cnt < c->t.parallel)
+	while (c->queue_head != NULL && !c->limited && c->active_cnt < c->t.parallel)
 		if (ask(c, c->queue_head) != 0)
 			return;
 	if (c->closing && c->queue_head == NULL && c->active == NULL) {
@@ -403,11 +411,32 @@ on_stream(struct plx_client_req *r, const struct plx_event *ev)
 	pump_upload(r->conn, r);
 }
 
+/* The engine could not send a request. One too many for the peer waits its turn again. */
+static void
+refused(struct plx_client_req *r, const struct plx_event *ev)
+{
+	struct plx_client_conn *c = r->conn;
+
+	if ((int)-(int64_t)ev->code != PLX_E_STREAM_LIMIT) {
+		done(r, PLX_CLIENT_REFUSED, ev->code);
+		return;
+	}
+	c->limited = true;
+	unlink_active(r);
+	r->state = QUEUED;
+	r->prev = NULL;
+	r->next = c->queue_head;
+	if (r->next != NULL)
+		r->next->prev = r;
+	else
+		c->queue_tail = r;
+	c->queue_head = r;
+}
+
 static void
 handle(struct plx_client *cl, const struct plx_event *ev)
 {
 	struct plx_client_conn *c;
-	struct plx_client_req *r;
 
 	switch ((enum plx_event_type)ev->type) {
 	case PLX_EV_CONN_UP:
@@ -427,9 +456,11 @@ handle(struct plx_client *cl, const struct plx_event *ev)
 		if (ev->extra == PLX_CMD_DIAL) {
 			free_conn((struct plx_client_conn *)(uintptr_t)ev->user, ev);
 		} else if (ev->extra == PLX_CMD_H3_REQUEST) {
-			r = (struct plx_client_req *)(uintptr_t)ev->user;
-			done(r, PLX_CLIENT_REFUSED, ev->code);
+			refused((struct plx_client_req *)(uintptr_t)ev->user, ev);
 		}
+		break;
+	case PLX_EV_STREAMS_AVAIL:
+		((struct plx_client_conn *)(uintptr_t)ev->conn_user)->limited = false;
 		break;
 	default:
 		if (ev->stream_id >= 0 && ev->user != 0)

@@ -119,8 +119,8 @@ on_done(struct plx_client_req *r, enum plx_client_end end, uint64_t code)
 		res->ops++;
 		res->bytes += r->upload;
 		plx_hist_add(&res->latency, r->end_ns - r->start_ns);
-	} else if (!r->cancelled && (end != PLX_CLIENT_CONN_LOST || d->refill)) {
-		res->failed++;
+	} else if (d->refill) {
+		res->failed++; /* behind a part its requests are given up, that is no failure */
 	}
 	if (d->refill && end == PLX_CLIENT_OK) {
 		plx_client_request(r->conn, r);

@@ -34,9 +34,6 @@ void plx_doctor_say(struct plx_doctor *d, enum plx_verdict v, const char *topic,
 /** plx_doctor_read() reads the first line of a small file, "" when it cannot. */
 const char *plx_doctor_read(const char *path, char *buf, size_t sz) PLX_ON_MAIN;
 
-/** plx_doctor_has_cap() says whether this process has a capability (CAP_NET_RAW …). */
-bool plx_doctor_has_cap(unsigned cap) PLX_ON_MAIN;
-
 /** The checks, in the order of the report. */
 void plx_doctor_versions(struct plx_doctor *d) PLX_ON_MAIN;
 void plx_doctor_cpu(struct plx_doctor *d) PLX_ON_MAIN;

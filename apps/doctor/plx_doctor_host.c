@@ -181,7 +181,7 @@ check_memlock(struct plx_doctor *d)
 	struct rlimit rl;
 
 	if (getrlimit(RLIMIT_MEMLOCK, &rl) != 0 || rl.rlim_cur == RLIM_INFINITY ||
-	    rl.rlim_cur >= (rlim_t)MEMLOCK_MIN_MB << 20 || plx_doctor_has_cap(CAP_IPC_LOCK))
+	    rl.rlim_cur >= (rlim_t)MEMLOCK_MIN_MB << 20 || plx_eal_has_cap(CAP_IPC_LOCK))
 		plx_doctor_say(d, PLX_VERDICT_OK, "memlock", "", "enough");
 	else
 		plx_doctor_say(d, PLX_VERDICT_WARN, "memlock",
@@ -215,22 +215,6 @@ plx_doctor_memory(struct plx_doctor *d)
 	check_memlock(d);
 }
 
-bool
-plx_doctor_has_cap(unsigned cap)
-{
-	FILE *f = fopen("/proc/self/status", "re");
-	char line[256];
-	unsigned long long caps = 0;
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	}
-	if (f != NULL)
-		fclose(f);
-	return (caps >> cap & 1) != 0;
-}
-
 void
 plx_doctor_rights(struct plx_doctor *d)
 {
@@ -251,7 +235,7 @@ plx_doctor_rights(struct plx_doctor *d)
 
 	self[len > 0 ? len : 0] = '\0';
 	for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
-		if (!plx_doctor_has_cap(caps[i].cap) && n < sizeof(missing))
+		if (!plx_eal_has_cap(caps[i].cap) && n < sizeof(missing))
 			n += (size_t)snprintf(missing + n, sizeof(missing) - n, "%s%s (%s)",
 					      n > 0 ? ", " : "", caps[i].name, caps[i].use);
 	}

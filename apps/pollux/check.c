@@ -84,11 +84,12 @@ plx_check_main(struct plx_app_ctx *ctx)
 	plx_files_check(&ctx->cfg, take_finding, &failed);
 	if (failed > 0)
 		return PLX_EXIT_USAGE;
-	print_bill(&ctx->cfg);
 	if (plx_flags_opt(&ctx->flags, "probe") != NULL)
 		rc = probe(ctx);
-	if (rc == PLX_EXIT_OK)
-		printf("ok               %s\n",
-		       *ctx->config_path != '\0' ? ctx->config_path : "built-in defaults");
-	return rc;
+	if (rc != PLX_EXIT_OK)
+		return rc;
+	print_bill(&ctx->cfg);
+	printf("ok               %s\n",
+	       *ctx->config_path != '\0' ? ctx->config_path : "built-in defaults");
+	return PLX_EXIT_OK;
 }

@@ -17,8 +17,10 @@
 #define MIB	      ((size_t)1 << 20)
 /** Ethernet header, two VLAN tags, checksum. */
 #define FRAME_MORE (RTE_ETHER_HDR_LEN + 8 + RTE_ETHER_CRC_LEN)
-/** Header and trailer of a mempool element, rounded to the spread over memory channels. */
-#define ELT_MORE 192
+/** Header of a mempool element, and what spreads elements over memory channels. */
+#define ELT_MORE 128
+/** Where there are no hugepages an element does not cross a page. */
+#define PAGE_SZ 4096
 /** Descriptors of common devices take up to this, each way. */
 #define DESC_SZ 64
 
@@ -70,9 +72,15 @@ room(uint16_t mtu)
 }
 
 static size_t
-pool_bytes(uint32_t cnt, uint16_t data_room)
+pool_bytes(uint32_t cnt, uint16_t data_room, bool hugepages)
 {
-	return (size_t)cnt * (data_room + sizeof(struct rte_mbuf) + ELT_MORE);
+	size_t elt = data_room + sizeof(struct rte_mbuf) + ELT_MORE;
+
+	if (hugepages)
+		return cnt * elt;
+	if (elt > PAGE_SZ)
+		return cnt * RTE_ALIGN_CEIL(elt, PAGE_SZ);
+	return ((size_t)cnt * PAGE_SZ) / (PAGE_SZ / elt);
 }
 
 size_t
@@ -81,7 +89,7 @@ plx_ethdev_mem_need(const struct plx_ethdev_cfg *cfg)
 	size_t desc = (size_t)or_default(cfg->rxq, 1) * or_default(cfg->rx_desc, DESC_DEFAULT) +
 		      (size_t)or_default(cfg->txq, 1) * or_default(cfg->tx_desc, DESC_DEFAULT);
 
-	return pool_bytes(plx_ethdev_pool_cnt(cfg), room(cfg->mtu)) + desc * DESC_SZ;
+	return pool_bytes(plx_ethdev_pool_cnt(cfg), room(cfg->mtu), false) + desc * DESC_SZ;
 }
 
 static size_t
@@ -152,6 +160,7 @@ plx_ethdev_make_pool(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
 	uint32_t rx = 0, tx = 0, queues = 0, more = 0, cnt;
 	char name[RTE_MEMPOOL_NAMESIZE], got[40], wanted[24];
 	uint16_t data_room = room(largest_mtu(e));
+	size_t bytes;
 
 	for (uint8_t i = 0; i < e->dev_cnt; i++) {
 		rx += (uint32_t)e->dev[i].rxq * e->dev[i].rx_desc;
@@ -167,6 +176,7 @@ plx_ethdev_make_pool(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
 		plx_ethdev_row_add(e, "packet buffers", wanted, got, "");
 		return 0;
 	}
+	bytes = pool_bytes(cnt, data_room, rte_eal_has_hugepages() != 0);
 	snprintf(name, sizeof(name), "%.10s_p%u", prefix, e->dev[0].port_id);
 	e->pio.pool = rte_pktmbuf_pool_create(name, cnt, cache_of(cnt, &cfg->pool_cfg), 0,
 					      data_room, rte_eth_dev_socket_id(e->dev[0].port_id));
@@ -176,10 +186,10 @@ plx_ethdev_make_pool(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
 					       "there is a pool '%s' already; give the engine "
 					       "another name",
 					       name);
-		return too_little(e->dev[0].name, pool_bytes(cnt, data_room), err);
+		return too_little(e->dev[0].name, bytes, err);
 	}
 	e->pool_ours = true;
-	snprintf(got, sizeof(got), "%u (%zu MB)", cnt, mib(pool_bytes(cnt, data_room)));
+	snprintf(got, sizeof(got), "%u (%zu MB)", cnt, mib(bytes));
 	plx_ethdev_row_add(e, "packet buffers", wanted, got, "");
 	return 0;
 }

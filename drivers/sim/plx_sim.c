@@ -21,8 +21,10 @@
 #define PRIVATE_RINGS_MAX 8
 /** mbufs that a worker holds outside the wire: its cache, a burst each way, what net queues. */
 #define HELD_PER_QUEUE (MBUF_CACHE * 3 / 2 + 8 * PLX_BURST_MAX)
-/** DPDK's element header and trailer, and what its page layout wastes at worst. */
-#define MBUF_OVERHEAD 192
+/** DPDK's element header, and what spreads elements over memory channels. */
+#define MBUF_OVERHEAD 128
+/** Where there are no hugepages an element does not cross a page. */
+#define PAGE_SZ 4096
 
 static const uint8_t mac_prefix[5] = { 0x02, 0x50, 0x4c, 0x58, 0x00 };
 
@@ -111,16 +113,17 @@ size_t
 plx_sim_mem_need(const struct plx_sim_cfg *cfg)
 {
 	struct plx_sim_cfg c = *cfg;
-	size_t sz;
+	size_t sz, elt;
 
 	if (fill_in(&c) != 0)
 		return 0;
 	sz = ring_total(&c) * ring_sz(&c);
-	if (c.pool == NULL)
-		sz += (size_t)pool_cnt(&c) *
-		      (c.mbuf_room + RTE_PKTMBUF_HEADROOM + sizeof(struct rte_mbuf) +
-		       MBUF_OVERHEAD);
-	return sz;
+	if (c.pool != NULL)
+		return sz;
+	elt = c.mbuf_room + RTE_PKTMBUF_HEADROOM + sizeof(struct rte_mbuf) + MBUF_OVERHEAD;
+	if (elt > PAGE_SZ)
+		return sz + pool_cnt(&c) * RTE_ALIGN_CEIL(elt, PAGE_SZ);
+	return sz + (size_t)pool_cnt(&c) * PAGE_SZ / (PAGE_SZ / elt);
 }
 
 /* ---- hot path ---- */

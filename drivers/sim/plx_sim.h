@@ -136,8 +136,8 @@ struct plx_sim_stats {
 struct plx_sim;
 
 /**
- * plx_sim_mem_need() gives the bytes of EAL memory that plx_sim_new() will ask for, with what
- * DPDK adds, so that -m can be computed before rte_eal_init().
+ * plx_sim_mem_need() gives the bytes of EAL memory that plx_sim_new() will ask for without
+ * hugepages, so that -m can be computed before rte_eal_init().
  *
  * @return bytes, 0 when cfg is refused
  *

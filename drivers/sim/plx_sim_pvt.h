@@ -9,9 +9,18 @@
 #ifndef PLX_SIM_PVT_H
 #define PLX_SIM_PVT_H
 
-/* The TSC-ordered rings of x86 are invisible to ThreadSanitizer; the C11 ones are not. */
-#if defined(__SANITIZE_THREAD__) && !defined(RTE_USE_C11_MEM_MODEL)
-#define RTE_USE_C11_MEM_MODEL 1
+/*
+ * On x86 the rings of DPDK order by compiler barriers, which ThreadSanitizer does not see; their
+ * C11 form it does. Only single-producer rings: in the multi-producer forms one thread publishes
+ * for another in ways the sanitizer cannot follow.
+ */
+#if defined(__has_feature)
+# if __has_feature(thread_sanitizer)
+#  define PLX_SIM_TSAN 1
+# endif
+#endif
+#if (defined(__SANITIZE_THREAD__) || defined(PLX_SIM_TSAN)) && !defined(RTE_USE_C11_MEM_MODEL)
+# define RTE_USE_C11_MEM_MODEL 1
 #endif
 
 #include <rte_ether.h>

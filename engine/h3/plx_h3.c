@@ -92,11 +92,12 @@ refuse(struct plx_h3 *h, struct plx_h3_stream *s, size_t rest, uint64_t code)
 	plx_h3_count(h, PLX_COUNT_h3_errors);
 	if (rest)
 		plx_conn_consume(h->conn, id, rest);
+	/* The code is settled before the application hears of it, the stream ends afterwards. */
+	plx_h3_enter(h);
+	plx_h3_kill(h, s, code);
 	if (s->known && h->app->on_reset)
 		(void)h->app->on_reset(h->ctx, id, code);
-	s = plx_h3_stream_find(h, id);
-	if (s)
-		plx_h3_kill(h, s, code);
+	plx_h3_leave(h);
 	return 0;
 }
 
@@ -203,16 +204,23 @@ feed(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len, bo
 	int64_t id = s->id;
 	int err;
 
-	do {
+	for (;;) {
 		enum plx_h3_verdict v = PLX_H3_GATE_MORE;
+		bool end;
 
 		if (pos < len) {
 			v = plx_h3_gate_scan(h, s, p + pos, len - pos, &used);
 			pos += used;
 		}
-		if (fin && pos == len &&
-		    (v == PLX_H3_GATE_MORE || v == PLX_H3_GATE_SECTION))
-			v = plx_h3_gate_fin(h, s);
+		end = fin && pos == len;
+		if (end && (v == PLX_H3_GATE_MORE || v == PLX_H3_GATE_SECTION)) {
+			/* A frame out of place is worse than a message without an end: nghttp3
+			 * sees the frames first. */
+			if (s->part == PLX_H3_PART_NONE && pos > fed)
+				end = false;
+			else
+				v = plx_h3_gate_fin(h, s);
+		}
 		switch (v) {
 		case PLX_H3_GATE_CONN_ERR:
 			return plx_h3_fail(h, h->gate_code, NULL);
@@ -230,7 +238,7 @@ feed(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len, bo
 		case PLX_H3_GATE_SECTION:
 			break;
 		}
-		err = plx_h3_ng_read(h, id, p + fed, pos - fed, fin && pos == len);
+		err = plx_h3_ng_read(h, id, p + fed, pos - fed, end);
 		if (err)
 			return err;
 		fed = pos;
@@ -240,8 +248,9 @@ feed(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len, bo
 				plx_conn_consume(h->conn, id, len - fed);
 			return 0;
 		}
-	} while (pos < len);
-	return 0;
+		if (pos == len && end == fin)
+			return 0;
+	}
 }
 
 /* The encoder stream brought something: go on with a stream that waited. */

@@ -596,6 +596,9 @@ cmd_request(struct ring_conn *c, const struct plx_cmd *cmd)
 	s->tx_off = !body;
 	plx_h3_set_user(c->h, id, s);
 	free(m);
+	/* The application learns the stream id by it, and that it may send the body. */
+	if (body)
+		mark(s, EV_WRITABLE);
 	return 0;
 }
 

@@ -32,7 +32,10 @@ plx_net_rule_ours4(const struct plx_net_rule *r, const uint8_t *ip)
 {
 	uint32_t a = plx_ld32(ip);
 
-	for (unsigned i = 0; i < r->ip4_cnt; i++) {
+	/* One address is the ordinary case; the loop behind it becomes vector code. */
+	if (plx_likely(r->ip4[0] == a))
+		return r->ip4_cnt > 0;
+	for (unsigned i = 1; i < r->ip4_cnt; i++) {
 		if (r->ip4[i] == a)
 			return true;
 	}
@@ -44,7 +47,9 @@ plx_net_rule_ours6(const struct plx_net_rule *r, const uint8_t *ip)
 {
 	uint64_t hi = plx_ld64(ip), lo = plx_ld64(ip + 8);
 
-	for (unsigned i = 0; i < r->ip6_cnt; i++) {
+	if (plx_likely(r->ip6[0][0] == hi && r->ip6[0][1] == lo))
+		return r->ip6_cnt > 0;
+	for (unsigned i = 1; i < r->ip6_cnt; i++) {
 		if (r->ip6[i][0] == hi && r->ip6[i][1] == lo)
 			return true;
 	}
@@ -78,7 +83,9 @@ plx_net_rule_source6(const struct plx_net_rule *r, const uint8_t *ip)
 bool
 plx_net_rule_port(const struct plx_net_rule *r, uint16_t port_be)
 {
-	for (unsigned i = 0; i < r->port_cnt; i++) {
+	if (plx_likely(r->port_be[0] == port_be && r->port_cnt > 0))
+		return true;
+	for (unsigned i = 1; i < r->port_cnt; i++) {
 		if (r->port_be[i] == port_be)
 			return true;
 	}
@@ -370,29 +377,6 @@ plx_net_parse(const struct plx_net_rule *r, const uint8_t *p, size_t len, unsign
 		}
 	}
 	k->drop = (uint16_t)drop;
-}
-
-static void
-read_addr(struct plx_addr *a, const uint8_t *ip, const uint8_t *port, uint8_t family)
-{
-	memset(a, 0, sizeof(*a));
-	memcpy(a->ip, ip, family == PLX_FAMILY_IPV6 ? 16 : 4);
-	a->port_be = plx_ld16(port);
-	a->family = family;
-}
-
-void
-plx_net_parse_path(const uint8_t *p, const struct plx_net_pkt *k, struct plx_path *path)
-{
-	const uint8_t *ip = p + k->l2_len, *udp = ip + k->l3_len;
-
-	if (k->family == PLX_FAMILY_IPV4) {
-		read_addr(&path->remote, ip + 12, udp, PLX_FAMILY_IPV4);
-		read_addr(&path->local, ip + 16, udp + 2, PLX_FAMILY_IPV4);
-	} else {
-		read_addr(&path->remote, ip + 8, udp, PLX_FAMILY_IPV6);
-		read_addr(&path->local, ip + 24, udp + 2, PLX_FAMILY_IPV6);
-	}
 }
 
 static int

@@ -22,6 +22,7 @@
 #include "plx_dgram.h"
 #include "plx_net.h"
 #include "plx_obs.h"
+#include "plx_wire.h"
 
 /** VLAN tags skipped at most. A third one is an attack or a provider's trunk. */
 #define PLX_NET_VLAN_MAX 2
@@ -105,9 +106,28 @@ int plx_net_rule_init(struct plx_net_rule *r, const struct plx_net_cfg *cfg,
 void plx_net_parse(const struct plx_net_rule *r, const uint8_t *p, size_t len, unsigned trust,
 		   struct plx_net_pkt *k) PLX_ANY_THREAD;
 
-/** plx_net_parse_path() reads the addresses of a frame with the verdict PLX_NET_KIND_DGRAM. */
-void plx_net_parse_path(const uint8_t *p, const struct plx_net_pkt *k,
-			struct plx_path *path) PLX_ANY_THREAD;
+/**
+ * plx_net_parse_path() reads the addresses of a frame with the verdict PLX_NET_KIND_DGRAM.
+ *
+ * Thread: any. Owns: nothing. Errors: none.
+ * Cost:   inline, with copies of constant size: it is a fifth of what parsing costs.
+ */
+static inline void
+plx_net_parse_path(const uint8_t *p, const struct plx_net_pkt *k, struct plx_path *path)
+{
+	const uint8_t *ip = p + k->l2_len, *udp = ip + k->l3_len;
+	const uint8_t family = k->family;
+
+	path->remote = (struct plx_addr){ .port_be = plx_ld16(udp), .family = family };
+	path->local = (struct plx_addr){ .port_be = plx_ld16(udp + 2), .family = family };
+	if (family == PLX_FAMILY_IPV4) {
+		memcpy(path->remote.ip, ip + 12, 4);
+		memcpy(path->local.ip, ip + 16, 4);
+	} else {
+		memcpy(path->remote.ip, ip + 8, 16);
+		memcpy(path->local.ip, ip + 24, 16);
+	}
+}
 
 /** Is this address one of ours? ip: 4 or 16 bytes, network order. */
 bool plx_net_rule_ours4(const struct plx_net_rule *r, const uint8_t *ip) PLX_ANY_THREAD;

@@ -50,6 +50,7 @@ plx_conn_drop(struct plx_conn *c)
 	if (c->nc != NULL)
 		ngtcp2_conn_del(c->nc);
 	c->nc = NULL;
+	plx_srt_del_all(c);
 	plx_slab_release(q->slab, c->sni);
 	c->sni = NULL;
 	if (c->first_len > 0)

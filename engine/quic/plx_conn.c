@@ -256,6 +256,23 @@ cb_reset(ngtcp2_conn *nc, const ngtcp2_pkt_stateless_reset2 *sr, void *user)
 	return 0;
 }
 
+/* A destination ID comes into use or leaves it, and its reset token with it. */
+static int
+cb_dcid_status(ngtcp2_conn *nc, ngtcp2_connection_id_status_type type, uint64_t seq,
+	       const ngtcp2_cid *cid, const ngtcp2_stateless_reset_token *token, void *user)
+{
+	(void)nc;
+	(void)seq;
+	(void)cid;
+	if (token == NULL)
+		return 0;
+	if (type == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE)
+		plx_srt_add(user, token->data);
+	else
+		plx_srt_del(user, token->data);
+	return 0;
+}
+
 #define CALLBACKS_OF_BOTH                                                                      \
 	.recv_crypto_data = cb_recv_crypto_data, .handshake_completed = cb_handshake_completed, \
 	.encrypt = plx_protect_encrypt, .decrypt = plx_protect_decrypt,                        \
@@ -269,6 +286,7 @@ cb_reset(ngtcp2_conn *nc, const ngtcp2_pkt_stateless_reset2 *sr, void *user)
 	.delete_crypto_aead_ctx = plx_protect_del_aead,                                        \
 	.delete_crypto_cipher_ctx = plx_protect_del_cipher, .recv_datagram = cb_datagram,      \
 	.get_path_challenge_data2 = cb_path_challenge, .recv_stateless_reset2 = cb_reset,      \
+	.dcid_status2 = cb_dcid_status,                                                        \
 	.version_negotiation = ngtcp2_crypto_version_negotiation_cb
 
 const ngtcp2_callbacks plx_client_callbacks = {

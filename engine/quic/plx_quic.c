@@ -177,12 +177,18 @@ static int
 make_memory(struct plx_quic *q)
 {
 	struct plx_slab_cfg sc = { .limit = q->cfg.slab_limit, .node = q->cfg.node };
-	uint32_t cnt = q->cfg.conns_max;
+	uint32_t cnt = q->cfg.conns_max, places = 64;
 
+	while (places < 4 * cnt)
+		places *= 2;
 	if (plx_region_map(&q->region, cnt * sizeof(struct plx_conn), q->cfg.node) != 0 ||
 	    plx_region_map(&q->heap_region, cnt * sizeof(struct plx_heap_item), q->cfg.node) != 0 ||
+	    plx_region_map(&q->srt_region, places * sizeof(struct plx_srt), q->cfg.node) != 0 ||
 	    plx_slab_new(&q->slab, &sc) != 0)
 		return PLX_E_NOMEM;
+	q->srt = q->srt_region.base;
+	q->srt_mask = places - 1;
+	plx_rand_bytes(q->d.rand, q->srt_key, sizeof(q->srt_key));
 	q->conns = q->region.base;
 	q->heap = q->heap_region.base;
 	q->free_head = q->free_tail = SLOT_NONE;
@@ -253,6 +259,7 @@ plx_quic_free(struct plx_quic *q)
 	plx_slab_free(q->slab);
 	plx_region_unmap(&q->region);
 	plx_region_unmap(&q->heap_region);
+	plx_region_unmap(&q->srt_region);
 	free(q);
 }
 
@@ -538,7 +545,11 @@ plx_quic_rx_burst(struct plx_quic *q, struct plx_dgram *dg, uint16_t cnt, uint64
 			rx_first(q, &dg[i]);
 			break;
 		case PLX_VERDICT_RESET:
-			plx_stateless_reset(q, &dg[i]);
+			c = plx_srt_find(q, &dg[i]);
+			if (c != NULL)
+				rx_conn(c, &dg[i]);
+			else
+				plx_stateless_reset(q, &dg[i]);
 			break;
 		default:
 			break;

@@ -13,6 +13,7 @@
  *     plx_close.c      connection: how it ends
  *     plx_path.c       addresses of ngtcp2 and ours
  *     plx_stateless.c  answers without a connection: version negotiation, Retry, reset, refusal
+ *     plx_srt.c        stateless reset tokens of peers
  *     plx_timer.c      heap of deadlines
  *     plx_protect.c    packet protection: ngtcp2's callbacks on engine/crypt
  *     plx_tls*.c       TLS
@@ -54,6 +55,9 @@ enum plx_conn_state {
 
 /** Paths of a connection: the current one, and two more while addresses are validated. */
 #define PLX_CONN_PATHS 3
+
+/** Reset tokens of a peer that are kept: one for each destination ID in use. */
+#define PLX_CONN_TOKENS 4
 
 /** Not in the heap of deadlines. */
 #define PLX_HEAP_NONE UINT32_MAX
@@ -99,7 +103,8 @@ struct plx_conn {
 	uint32_t close_next; /**< CLOSING: the datagram that is answered next: 1, 2, 4, 8 .. */
 	ngtcp2_ccerr ccerr;  /**< what close_wanted writes */
 	struct plx_close_info why;
-	uint16_t cid_seq; /**< IDs issued */
+	uint64_t srt[PLX_CONN_TOKENS]; /**< hashes of the peer's reset tokens, 0 = none */
+	uint16_t cid_seq;	       /**< IDs issued */
 	uint8_t first_len; /**< server: client's first destination ID, in steering's table */
 	uint8_t first_cid[NGTCP2_MAX_CIDLEN];
 	uint8_t post_hdr[4]; /**< client: header of a TLS message after the handshake */
@@ -136,6 +141,12 @@ struct plx_bucket {
 	uint32_t tokens, burst;
 };
 
+/** A peer's reset token, by its hash. */
+struct plx_srt {
+	uint64_t hash; /**< 0 = empty */
+	uint32_t slot;
+};
+
 struct plx_heap_item {
 	uint64_t when;
 	uint32_t slot;
@@ -159,7 +170,10 @@ struct plx_quic {
 	size_t reserve; /**< bytes */
 	ngtcp2_mem mem;
 	struct plx_slab *slab;
-	struct plx_region region, heap_region;
+	struct plx_region region, heap_region, srt_region;
+	struct plx_srt *srt;
+	uint32_t srt_mask, srt_cnt;
+	uint8_t srt_key[16];
 	struct plx_bucket reset_rate, vn_rate, refuse_rate;
 	uint16_t resp_head, resp_cnt;
 	struct plx_resp resp[PLX_RESP_CNT];
@@ -242,6 +256,14 @@ void plx_token_check(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp
 		     struct plx_token *out) PLX_ON_WORKER;
 /** Writes a NEW_TOKEN token. @return bytes, <= 0 on failure */
 ngtcp2_ssize plx_token_make(struct plx_conn *c, uint8_t *dst) PLX_ON_WORKER;
+
+/* plx_srt.c */
+
+void plx_srt_add(struct plx_conn *c, const uint8_t *token) PLX_ON_WORKER;
+void plx_srt_del(struct plx_conn *c, const uint8_t *token) PLX_ON_WORKER;
+void plx_srt_del_all(struct plx_conn *c) PLX_ON_WORKER;
+/** The connection that a packet may be a stateless reset of, NULL none. */
+struct plx_conn *plx_srt_find(struct plx_quic *q, const struct plx_dgram *dg) PLX_ON_WORKER;
 
 /* plx_timer.c */
 

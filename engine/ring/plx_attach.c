@@ -26,8 +26,8 @@ plx_ring_prefix_ok(const char *prefix)
 }
 
 int
-plx_ring_make(struct rte_ring **out, const char *name, unsigned esize, uint32_t cnt, int node,
-	      unsigned flags)
+plx_ring_make(struct rte_ring **out, const char *name, unsigned esize, uint32_t cnt,
+              int node, unsigned flags)
 {
 	*out = rte_ring_create_elem(name, esize, cnt, node, flags);
 	if (*out != NULL)
@@ -46,7 +46,8 @@ pow2_above(uint32_t n)
 }
 
 static int
-pair_init(struct plx_pair *p, const char *prefix, uint32_t depth, uint32_t rbuf_max, int node)
+pair_init(struct plx_pair *p, const char *prefix, uint32_t depth, uint32_t rbuf_max,
+          int node)
 {
 	const struct {
 		struct rte_ring **ring;
@@ -54,11 +55,11 @@ pair_init(struct plx_pair *p, const char *prefix, uint32_t depth, uint32_t rbuf_
 		unsigned esize;
 		uint32_t cnt;
 	} make[] = {
-		{ &p->events, "ev", sizeof(struct plx_event), depth },
-		/* Twice: one half for ordinary commands, one that only ends of owners use. */
-		{ &p->commands, "cm", sizeof(struct plx_cmd), 2 * depth },
-		{ &p->returns, "rt", sizeof(void *), pow2_above(rbuf_max) },
-		{ &p->sent, "st", sizeof(void *), depth },
+	        {&p->events, "ev", sizeof(struct plx_event), depth},
+	        /* Twice: one half for ordinary commands, one that only ends of owners use. */
+	        {&p->commands, "cm", sizeof(struct plx_cmd), 2 * depth},
+	        {&p->returns, "rt", sizeof(void *), pow2_above(rbuf_max)},
+	        {&p->sent, "st", sizeof(void *), depth},
 	};
 	char name[RTE_RING_NAMESIZE];
 
@@ -66,9 +67,9 @@ pair_init(struct plx_pair *p, const char *prefix, uint32_t depth, uint32_t rbuf_
 		int rc;
 
 		snprintf(name, sizeof(name), "%s_a%u_w%u_%s", prefix, p->attach->number,
-			 p->worker, make[i].name);
+		         p->worker, make[i].name);
 		rc = plx_ring_make(make[i].ring, name, make[i].esize, make[i].cnt, node,
-				   RING_F_SP_ENQ | RING_F_SC_DEQ);
+		                   RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (rc != 0)
 			return rc;
 	}
@@ -79,15 +80,15 @@ pair_init(struct plx_pair *p, const char *prefix, uint32_t depth, uint32_t rbuf_
 
 int
 plx_attach_new(struct plx_attach **out, const char *prefix, uint16_t number,
-	       uint16_t worker_cnt, uint32_t depth, uint32_t rbuf_max, int node)
+               uint16_t worker_cnt, uint32_t depth, uint32_t rbuf_max, int node)
 {
 	struct plx_attach *a;
 	size_t sz;
 
 	*out = NULL;
-	if (!plx_ring_prefix_ok(prefix) || worker_cnt == 0 || worker_cnt > PLX_WORKERS_MAX ||
-	    depth < DEPTH_LEAST || depth > DEPTH_MAX || (depth & (depth - 1)) != 0 ||
-	    rbuf_max == 0 || rbuf_max > RBUF_MAX)
+	if (!plx_ring_prefix_ok(prefix) || worker_cnt == 0 ||
+	    worker_cnt > PLX_WORKERS_MAX || depth < DEPTH_LEAST || depth > DEPTH_MAX ||
+	    (depth & (depth - 1)) != 0 || rbuf_max == 0 || rbuf_max > RBUF_MAX)
 		return PLX_E_INVAL;
 	sz = sizeof(*a) + worker_cnt * sizeof(a->pair[0]);
 	a = rte_zmalloc_socket("plx_attach", sz, PLX_CACHE_LINE, node);
@@ -243,8 +244,8 @@ until(uint64_t left_us)
 	if (left_us > UINT64_C(31536000000000))
 		left_us = UINT64_C(31536000000000);
 	return (struct timespec){
-		.tv_sec = (time_t)(left_us / 1000000),
-		.tv_nsec = (long)(left_us % 1000000) * 1000,
+	        .tv_sec = (time_t)(left_us / 1000000),
+	        .tv_nsec = (long)(left_us % 1000000) * 1000,
 	};
 }
 
@@ -278,15 +279,15 @@ plx_events_wait(struct plx_attach *a, uint64_t timeout_us)
 	if (timeout_us != 0 && timeout_us != UINT64_MAX)
 		begin = now_us();
 	for (;;) {
-		struct pollfd pfd = { .fd = a->fd, .events = POLLIN };
+		struct pollfd pfd = {.fd = a->fd, .events = POLLIN};
 		struct timespec t;
 		int rc;
 
 		/* Before asleep is set: what is drained here no longer announces anything. */
 		drain_fd(a);
 		atomic_store_explicit(&a->asleep, true, memory_order_relaxed); /* S0 */
-		rte_atomic_thread_fence(rte_memory_order_seq_cst);	       /* S1 */
-		if (something_waits(a)) {				       /* S2 */
+		rte_atomic_thread_fence(rte_memory_order_seq_cst);             /* S1 */
+		if (something_waits(a)) {                                      /* S2 */
 			get_up(a);
 			return 1;
 		}
@@ -322,7 +323,7 @@ plx_events_take(struct plx_attach *a, struct plx_event *ev, uint32_t max)
 		over_flush_all(a);
 	for (uint16_t i = 0; i < a->worker_cnt && n < max; i++) {
 		n += rte_ring_sc_dequeue_burst_elem(a->pair[w].events, &ev[n], sizeof(*ev),
-						    max - n, NULL);
+		                                    max - n, NULL);
 		if (++w == a->worker_cnt)
 			w = 0;
 	}
@@ -341,8 +342,8 @@ plx_sent_take(struct plx_attach *a, struct plx_sbuf **b, uint32_t max)
 	if (a->armed)
 		get_up(a);
 	for (uint16_t i = 0; i < a->worker_cnt && n < max; i++) {
-		n += rte_ring_sc_dequeue_burst_elem(a->pair[w].sent, &b[n], sizeof(*b), max - n,
-						    NULL);
+		n += rte_ring_sc_dequeue_burst_elem(a->pair[w].sent, &b[n], sizeof(*b),
+		                                    max - n, NULL);
 		if (++w == a->worker_cnt)
 			w = 0;
 	}
@@ -379,7 +380,8 @@ cmd_enqueue(struct plx_pair *p, const struct plx_cmd *cmd, uint32_t keep)
 
 	/* cmd_free is what the last look at the worker's index said; look again only when short. */
 	if (p->cmd_free <= keep) {
-		p->cmd_free = rte_ring_get_capacity(p->commands) - plx_ring_used(p->commands);
+		p->cmd_free =
+		        rte_ring_get_capacity(p->commands) - plx_ring_used(p->commands);
 		if (p->cmd_free <= keep)
 			return false;
 	}

@@ -16,19 +16,19 @@
  * that what was put before the ring was touched is seen after, and the other way for free slots.
  */
 #if defined(__SANITIZE_THREAD__)
-#define PLX_TSAN 1
+# define PLX_TSAN 1
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define PLX_TSAN 1
-#endif
+# if __has_feature(thread_sanitizer)
+#  define PLX_TSAN 1
+# endif
 #endif
 #ifdef PLX_TSAN
-#include <sanitizer/tsan_interface.h>
-#define RING_RELEASE(ptr) __tsan_release(ptr)
-#define RING_ACQUIRE(ptr) __tsan_acquire(ptr)
+# include <sanitizer/tsan_interface.h>
+# define RING_RELEASE(ptr) __tsan_release(ptr)
+# define RING_ACQUIRE(ptr) __tsan_acquire(ptr)
 #else
-#define RING_RELEASE(ptr) ((void)(ptr))
-#define RING_ACQUIRE(ptr) ((void)(ptr))
+# define RING_RELEASE(ptr) ((void)(ptr))
+# define RING_ACQUIRE(ptr) ((void)(ptr))
 #endif
 
 /* What a worker reads of its own mailboxes. */
@@ -40,7 +40,7 @@ struct box {
 
 struct plx_mailboxes {
 	uint16_t worker_cnt;
-	bool shared;		/* one ring per destination, many producers */
+	bool shared;            /* one ring per destination, many producers */
 	struct rte_ring **ring; /* [dst][src], or [dst] */
 	struct box box[];
 };
@@ -78,7 +78,7 @@ make_box(struct plx_mailboxes *m, const char *prefix, uint16_t dst, uint32_t cnt
 
 int
 plx_mailboxes_new(struct plx_mailboxes **out, const char *prefix, uint16_t worker_cnt,
-		  uint32_t depth, int node)
+                  uint32_t depth, int node)
 {
 	struct plx_mailboxes *m;
 	uint32_t cnt = 1;
@@ -91,14 +91,14 @@ plx_mailboxes_new(struct plx_mailboxes **out, const char *prefix, uint16_t worke
 	while (cnt <= depth)
 		cnt *= 2;
 	m = rte_zmalloc_socket("plx_mailboxes", sizeof(*m) + worker_cnt * sizeof(m->box[0]),
-			       PLX_CACHE_LINE, node);
+	                       PLX_CACHE_LINE, node);
 	if (m == NULL)
 		return PLX_E_NOMEM;
 	m->worker_cnt = worker_cnt;
 	m->shared = worker_cnt > PLX_MAILBOX_SPSC_MAX;
 	rings = (size_t)worker_cnt * per_dst(m);
-	m->ring = rte_zmalloc_socket("plx_mailboxes", rings * sizeof(*m->ring), PLX_CACHE_LINE,
-				     node);
+	m->ring = rte_zmalloc_socket("plx_mailboxes", rings * sizeof(*m->ring),
+	                             PLX_CACHE_LINE, node);
 	if (m->ring == NULL) {
 		rte_free(m);
 		return PLX_E_NOMEM;
@@ -128,7 +128,8 @@ plx_mailboxes_free(struct plx_mailboxes *m)
 
 		if (r == NULL)
 			continue;
-		while ((n = rte_ring_dequeue_burst(r, (void **)pkt, PLX_BURST_MAX, NULL)) > 0)
+		while ((n = rte_ring_dequeue_burst(r, (void **)pkt, PLX_BURST_MAX, NULL)) >
+		       0)
 			rte_pktmbuf_free_bulk(pkt, n);
 		rte_ring_free(r);
 	}
@@ -157,11 +158,12 @@ take_shared(struct rte_ring *r, struct rte_mbuf **pkt, uint16_t max)
 
 uint16_t
 plx_mailbox_put(struct plx_mailboxes *m, uint16_t src, uint16_t dst, struct rte_mbuf **pkt,
-		uint16_t cnt)
+                uint16_t cnt)
 {
 	if (plx_unlikely(m->shared))
 		return put_shared(m->box[dst].from[0], pkt, cnt);
-	return (uint16_t)rte_ring_sp_enqueue_burst(m->box[dst].from[src], (void **)pkt, cnt, NULL);
+	return (uint16_t)rte_ring_sp_enqueue_burst(m->box[dst].from[src], (void **)pkt, cnt,
+	                                           NULL);
 }
 
 uint16_t
@@ -175,8 +177,8 @@ plx_mailbox_take(struct plx_mailboxes *m, uint16_t dst, struct rte_mbuf **pkt, u
 		return take_shared(b->from[0], pkt, max);
 	for (uint16_t i = 0; i < b->from_cnt && n < max; i++) {
 		if (b->from[src] != NULL)
-			n += (uint16_t)rte_ring_sc_dequeue_burst(b->from[src], (void **)&pkt[n],
-								 max - n, NULL);
+			n += (uint16_t)rte_ring_sc_dequeue_burst(
+			        b->from[src], (void **)&pkt[n], max - n, NULL);
 		if (++src >= b->from_cnt)
 			src = 0;
 	}

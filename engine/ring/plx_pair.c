@@ -17,7 +17,7 @@ publish_sent(struct plx_pair *p, struct plx_appside *side)
 
 	while (side->done_head != NULL) {
 		unsigned room = rte_ring_enqueue_zc_burst_elem_start(
-			p->sent, sizeof(struct plx_sbuf *), MOVE_MAX, &z, NULL);
+		        p->sent, sizeof(struct plx_sbuf *), MOVE_MAX, &z, NULL);
 		uint32_t n;
 
 		if (room == 0)
@@ -37,7 +37,7 @@ count_deferred(struct plx_pair *p, struct plx_appside *side)
 {
 	if (side->evq.ready > p->deferred)
 		plx_obs_add(side->obs, PLX_COUNT_events_deferred,
-			    side->evq.ready - p->deferred);
+		            side->evq.ready - p->deferred);
 	p->deferred = side->evq.ready;
 }
 
@@ -50,7 +50,7 @@ publish_events(struct plx_pair *p, struct plx_appside *side)
 
 	while (side->evq.head != NULL) {
 		unsigned room = rte_ring_enqueue_zc_burst_elem_start(
-			p->events, sizeof(struct plx_event), MOVE_MAX, &z, NULL);
+		        p->events, sizeof(struct plx_event), MOVE_MAX, &z, NULL);
 		uint32_t n;
 
 		if (room == 0) {
@@ -91,7 +91,8 @@ plx_pair_publish(struct plx_pair *p, struct plx_appside *side)
 uint32_t
 plx_pair_cmds(struct plx_pair *p, struct plx_cmd *cmd, uint32_t max)
 {
-	uint32_t n = rte_ring_sc_dequeue_burst_elem(p->commands, cmd, sizeof(*cmd), max, NULL);
+	uint32_t n =
+	        rte_ring_sc_dequeue_burst_elem(p->commands, cmd, sizeof(*cmd), max, NULL);
 
 	if (n == 0)
 		return 0;

@@ -36,8 +36,8 @@ struct plx_pair; /**< rings of one pair (worker, attachment) */
  * name exists; nothing is left behind then.
  */
 int plx_attach_new(struct plx_attach **out, const char *prefix, uint16_t number,
-		   uint16_t worker_cnt, uint32_t depth, uint32_t rbuf_max,
-		   int node) PLX_ON_MAIN;
+                   uint16_t worker_cnt, uint32_t depth, uint32_t rbuf_max, int node)
+        PLX_ON_MAIN;
 void plx_attach_free(struct plx_attach *a) PLX_ON_MAIN;
 struct plx_pair *plx_attach_pair(struct plx_attach *a, uint16_t worker) PLX_ON_MAIN;
 /** Marks the attachment closed: plx_cmd_put() returns PLX_E_CLOSED from now on. */
@@ -55,7 +55,8 @@ void plx_attach_close(struct plx_attach *a) PLX_ANY_THREAD;
  */
 uint32_t plx_pair_publish(struct plx_pair *p, struct plx_appside *side) PLX_ON_WORKER;
 uint32_t plx_pair_cmds(struct plx_pair *p, struct plx_cmd *cmd, uint32_t max) PLX_ON_WORKER;
-uint32_t plx_pair_returns(struct plx_pair *p, struct plx_rbuf **b, uint32_t max) PLX_ON_WORKER;
+uint32_t plx_pair_returns(struct plx_pair *p, struct plx_rbuf **b, uint32_t max)
+        PLX_ON_WORKER;
 /** Is a command or return waiting? (adaptive idle asks before it sleeps) */
 bool plx_pair_pending(const struct plx_pair *p) PLX_ON_WORKER;
 
@@ -78,7 +79,7 @@ struct plx_mailboxes;
  * Thread: main. Owns: the caller owns *out. Errors: as returned; nothing is left behind then.
  */
 int plx_mailboxes_new(struct plx_mailboxes **out, const char *prefix, uint16_t worker_cnt,
-		      uint32_t depth, int node) PLX_ON_MAIN;
+                      uint32_t depth, int node) PLX_ON_MAIN;
 /** plx_mailboxes_free() frees the rings and the packets still in them. Thread: main. */
 void plx_mailboxes_free(struct plx_mailboxes *m) PLX_ON_MAIN;
 
@@ -88,10 +89,10 @@ void plx_mailboxes_free(struct plx_mailboxes *m) PLX_ON_MAIN;
  * Thread: worker src. Cost: <= 20 ns per packet at bursts of 32.
  */
 uint16_t plx_mailbox_put(struct plx_mailboxes *m, uint16_t src, uint16_t dst,
-			 struct rte_mbuf **pkt, uint16_t cnt) PLX_ON_WORKER;
+                         struct rte_mbuf **pkt, uint16_t cnt) PLX_ON_WORKER;
 /** plx_mailbox_take() takes at most max packets from all mailboxes of dst, in rotation. */
 uint16_t plx_mailbox_take(struct plx_mailboxes *m, uint16_t dst, struct rte_mbuf **pkt,
-			  uint16_t max) PLX_ON_WORKER;
+                          uint16_t max) PLX_ON_WORKER;
 bool plx_mailbox_pending(const struct plx_mailboxes *m, uint16_t dst) PLX_ON_WORKER;
 
 #endif

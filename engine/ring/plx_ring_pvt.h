@@ -12,7 +12,7 @@
  * per caller; it does not change the ring.
  */
 #ifndef RTE_USE_C11_MEM_MODEL
-#define RTE_USE_C11_MEM_MODEL
+# define RTE_USE_C11_MEM_MODEL
 #endif
 #include <rte_atomic.h>
 #include <rte_ring.h>
@@ -29,8 +29,8 @@ struct plx_pair {
 	struct rte_ring *events;   /* struct plx_event, worker to application */
 	struct rte_ring *commands; /* struct plx_cmd, application to worker */
 	struct rte_ring *returns;  /* struct plx_rbuf *, application to worker */
-	struct rte_ring *sent;	   /* struct plx_sbuf *, worker to application */
-	uint32_t cmd_reserve;	   /* slots of commands that ordinary ones leave free */
+	struct rte_ring *sent;     /* struct plx_sbuf *, worker to application */
+	uint32_t cmd_reserve;      /* slots of commands that ordinary ones leave free */
 	uint16_t worker;
 
 	/*
@@ -62,7 +62,7 @@ struct plx_attach {
 
 	/* Written by any thread, rarely. */
 	PLX_CACHE_ALIGNED _Atomic bool woken; /* plx_events_wake() */
-	_Atomic bool room;		      /* a worker took commands after PLX_E_FULL */
+	_Atomic bool room;                    /* a worker took commands after PLX_E_FULL */
 	_Atomic bool closed;
 
 	/* The application's. */
@@ -87,7 +87,7 @@ plx_ring_used(const struct rte_ring *r)
 
 /** Makes a ring; 0, PLX_E_EXIST, PLX_E_NOMEM. cnt is a power of two, cnt - 1 entries fit. */
 int plx_ring_make(struct rte_ring **out, const char *name, unsigned esize, uint32_t cnt,
-		  int node, unsigned flags);
+                  int node, unsigned flags);
 
 /** Is the prefix fit for EAL object names? */
 bool plx_ring_prefix_ok(const char *prefix);

@@ -38,13 +38,13 @@ unlink_src(struct plx_evq *q, struct plx_evsrc *s)
 void
 plx_evq_init(struct plx_evq *q)
 {
-	*q = (struct plx_evq){ 0 };
+	*q = (struct plx_evq){0};
 }
 
 void
 plx_evsrc_init(struct plx_evsrc *s, plx_evsrc_take_fn take, plx_evsrc_idle_fn idle)
 {
-	*s = (struct plx_evsrc){ .take = take, .idle = idle };
+	*s = (struct plx_evsrc){.take = take, .idle = idle};
 }
 
 void

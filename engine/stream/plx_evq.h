@@ -39,21 +39,21 @@ struct plx_evsrc {
 	struct plx_evsrc *next, *prev;
 	plx_evsrc_take_fn take;
 	plx_evsrc_idle_fn idle; /**< or NULL */
-	uint32_t mask;		/**< the source's own bits: what was not reported yet */
+	uint32_t mask;          /**< the source's own bits: what was not reported yet */
 	bool linked;
 };
 
 struct plx_evq {
 	struct plx_evsrc *head, *tail;
-	uint32_t ready;	    /**< sources linked */
+	uint32_t ready;     /**< sources linked */
 	uint32_t ready_max; /**< high-water mark */
 	uint64_t published;
 	uint64_t deferred; /**< publish calls that ended for lack of room */
 };
 
 void plx_evq_init(struct plx_evq *q) PLX_ON_WORKER;
-void plx_evsrc_init(struct plx_evsrc *s, plx_evsrc_take_fn take,
-		    plx_evsrc_idle_fn idle) PLX_ON_WORKER;
+void plx_evsrc_init(struct plx_evsrc *s, plx_evsrc_take_fn take, plx_evsrc_idle_fn idle)
+        PLX_ON_WORKER;
 
 /** plx_evq_mark() sets bits of a source and links it. Thread: the owner. Errors: none. */
 void plx_evq_mark(struct plx_evq *q, struct plx_evsrc *s, uint32_t bits) PLX_ON_WORKER;
@@ -74,6 +74,7 @@ void plx_evq_remove(struct plx_evq *q, struct plx_evsrc *s) PLX_ON_WORKER;
  *
  * Thread: the owner. Owns: rbufs named in events pass to the reader. Errors: none.
  */
-uint32_t plx_evq_publish(struct plx_evq *q, struct plx_event *out, uint32_t max) PLX_ON_WORKER;
+uint32_t plx_evq_publish(struct plx_evq *q, struct plx_event *out, uint32_t max)
+        PLX_ON_WORKER;
 
 #endif

@@ -15,10 +15,10 @@
 #define SEND_HIGH_DEFAULT (256u << 10)
 
 /* Events of a stream in the order in which they are reported. */
-#define EV_OPEN	    0x01u
-#define EV_DATA	    0x02u
+#define EV_OPEN     0x01u
+#define EV_DATA     0x02u
 #define EV_RESET    0x04u
-#define EV_STOP	    0x08u
+#define EV_STOP     0x08u
 #define EV_WRITABLE 0x10u
 #define EV_CLOSED   0x20u
 
@@ -36,14 +36,14 @@ struct raw_stream {
 	struct raw_stream *tx_next, *tx_prev; /* ring of streams with something to send */
 	struct plx_recvq rq;
 	uint64_t reset_code, stop_code, close_code;
-	bool fin_rx;	/* the peer's side is complete in rq */
-	bool fin_told;	/* ... and the application knows */
-	bool rx_off;	/* the application wants no more bytes */
+	bool fin_rx;    /* the peer's side is complete in rq */
+	bool fin_told;  /* ... and the application knows */
+	bool rx_off;    /* the application wants no more bytes */
 	bool tx_linked; /* in the ring */
-	bool tx_off;	/* nothing can be sent any more */
-	bool stopped;	/* ... because the peer asked */
-	bool blocked;	/* flow control: wait for on_stream_writable */
-	bool full;	/* above send_high: WRITABLE is owed */
+	bool tx_off;    /* nothing can be sent any more */
+	bool stopped;   /* ... because the peer asked */
+	bool blocked;   /* flow control: wait for on_stream_writable */
+	bool full;      /* above send_high: WRITABLE is owed */
 	bool local;
 	bool over; /* gone for QUIC: the object waits for its last event */
 };
@@ -241,7 +241,8 @@ static void
 stream_refilled(struct plx_recvq *q)
 {
 	struct raw_stream *s =
-		(struct raw_stream *)(void *)((uint8_t *)q - offsetof(struct raw_stream, rq));
+	        (struct raw_stream *)(void *)((uint8_t *)q -
+	                                      offsetof(struct raw_stream, rq));
 
 	mark(s, EV_DATA);
 }
@@ -297,10 +298,10 @@ conn_released(struct plx_ringconn *rc, struct plx_rbuf *b)
 }
 
 static const struct plx_ringapp_ops raw_ops = {
-	.name = "raw",
-	.cmd = conn_cmd,
-	.released = conn_released,
-	.free = conn_free,
+        .name = "raw",
+        .cmd = conn_cmd,
+        .released = conn_released,
+        .free = conn_free,
 };
 
 static void
@@ -326,10 +327,10 @@ on_conn_established(void *app, struct plx_conn *conn, void **ctx)
 		/* A dial is answered exactly once, and on_failed will not be called any more. */
 		if (!plx_conn_is_server(conn))
 			plx_appside_dial_failed(
-				side,
-				cfg->user != NULL ? cfg->user(cfg->pick_arg, conn) :
-						    plx_conn_user(conn),
-				&(struct plx_close_info){ .by = PLX_CLOSE_REFUSED });
+			        side,
+			        cfg->user != NULL ? cfg->user(cfg->pick_arg, conn)
+			                          : plx_conn_user(conn),
+			        &(struct plx_close_info){.by = PLX_CLOSE_REFUSED});
 		return PLX_E_NOMEM;
 	}
 	c->cfg = cfg;
@@ -351,7 +352,7 @@ on_stream_open(void *ctx, int64_t stream_id)
 
 static int
 on_stream_data(void *ctx, int64_t stream_id, uint64_t off, const uint8_t *data, size_t len,
-	       bool fin)
+               bool fin)
 {
 	struct raw_conn *c = ctx;
 	struct raw_stream *s = find(c, stream_id);
@@ -393,6 +394,14 @@ on_stream_reset(void *ctx, int64_t stream_id, uint64_t final_sz, uint64_t code)
 	return 0;
 }
 
+static void
+stream_stopped(struct raw_stream *s)
+{
+	s->stopped = true;
+	tx_end(s);
+	mark(s, EV_STOP);
+}
+
 static int
 on_stream_stop(void *ctx, int64_t stream_id, uint64_t code)
 {
@@ -400,10 +409,9 @@ on_stream_stop(void *ctx, int64_t stream_id, uint64_t code)
 
 	if (s == NULL)
 		return 0;
-	s->stopped = true;
-	s->stop_code = code;
-	tx_end(s);
-	mark(s, EV_STOP);
+	s->stop_code = code; /* also when tx_shut came first and was not reported yet */
+	if (!s->stopped)
+		stream_stopped(s);
 	return 0;
 }
 
@@ -440,7 +448,8 @@ on_streams_available(void *ctx, bool bidi)
 	if (!*hit)
 		return 0;
 	*hit = false;
-	plx_ringconn_mark(&c->rc, bidi ? PLX_RINGCONN_EV_AVAIL_BIDI : PLX_RINGCONN_EV_AVAIL_UNI);
+	plx_ringconn_mark(&c->rc,
+	                  bidi ? PLX_RINGCONN_EV_AVAIL_BIDI : PLX_RINGCONN_EV_AVAIL_UNI);
 	return 0;
 }
 
@@ -492,8 +501,11 @@ tx_shut(void *ctx, int64_t stream_id)
 {
 	struct raw_stream *s = find(ctx, stream_id);
 
-	if (s != NULL)
-		tx_end(s);
+	/* We did not end it, so the peer did, with a code that nobody told us. */
+	if (s != NULL && !s->tx_off) {
+		s->stop_code = UINT64_MAX;
+		stream_stopped(s);
+	}
 	return 0;
 }
 
@@ -573,7 +585,8 @@ cmd_send(struct raw_conn *c, struct raw_stream *s, const struct plx_cmd *cmd)
 static int
 cmd_reset(struct raw_conn *c, struct raw_stream *s, uint64_t code)
 {
-	int rc = s->tx_off ? PLX_E_STREAM_CLOSED : plx_conn_reset_stream(c->rc.conn, s->id, code);
+	int rc = s->tx_off ? PLX_E_STREAM_CLOSED
+	                   : plx_conn_reset_stream(c->rc.conn, s->id, code);
 
 	if (rc == 0)
 		tx_end(s);
@@ -583,7 +596,8 @@ cmd_reset(struct raw_conn *c, struct raw_stream *s, uint64_t code)
 static int
 cmd_stop(struct raw_conn *c, struct raw_stream *s, uint64_t code)
 {
-	int rc = s->rx_off ? PLX_E_STREAM_CLOSED : plx_conn_stop_stream(c->rc.conn, s->id, code);
+	int rc = s->rx_off ? PLX_E_STREAM_CLOSED
+	                   : plx_conn_stop_stream(c->rc.conn, s->id, code);
 
 	if (rc == 0)
 		rx_end(s);
@@ -633,19 +647,19 @@ conn_cmd(struct plx_ringconn *rc, const struct plx_cmd *cmd)
 }
 
 const struct plx_app plx_raw_ring = {
-	.name = "raw",
-	.on_conn_established = on_conn_established,
-	.on_stream_open = on_stream_open,
-	.on_stream_data = on_stream_data,
-	.on_stream_acked = on_stream_acked,
-	.on_stream_reset = on_stream_reset,
-	.on_stream_stop = on_stream_stop,
-	.on_stream_writable = on_stream_writable,
-	.on_stream_closed = on_stream_closed,
-	.on_streams_available = on_streams_available,
-	.next_tx = next_tx,
-	.tx_done = tx_done,
-	.tx_blocked = tx_blocked,
-	.tx_shut = tx_shut,
-	.on_conn_closed = on_conn_closed,
+        .name = "raw",
+        .on_conn_established = on_conn_established,
+        .on_stream_open = on_stream_open,
+        .on_stream_data = on_stream_data,
+        .on_stream_acked = on_stream_acked,
+        .on_stream_reset = on_stream_reset,
+        .on_stream_stop = on_stream_stop,
+        .on_stream_writable = on_stream_writable,
+        .on_stream_closed = on_stream_closed,
+        .on_streams_available = on_streams_available,
+        .next_tx = next_tx,
+        .tx_done = tx_done,
+        .tx_blocked = tx_blocked,
+        .tx_shut = tx_shut,
+        .on_conn_closed = on_conn_closed,
 };

@@ -21,7 +21,7 @@ enum cls {
 	CLS_CNT,
 };
 
-static const uint32_t cls_sz[CLS_CNT] = { SMALL_SZ, LARGE_SZ };
+static const uint32_t cls_sz[CLS_CNT] = {SMALL_SZ, LARGE_SZ};
 
 /*
  * Free buffers are kept as pointers beside the region and not linked through the buffers, so that
@@ -114,11 +114,11 @@ plx_rbuf_take(struct plx_rbufpool *p, size_t len)
 	PLX_UNPOISON(b, cls_sz[cls]);
 	p->free_bytes -= cls_sz[cls];
 	*b = (struct plx_rbuf){
-		.data = plx_rbuf_room(b),
-		.worker = p->worker,
-		.cls = (uint16_t)cls,
-		.slot = (uint32_t)(((uint8_t *)b - st->base) / cls_sz[cls]),
-		.stream_id = -1,
+	        .data = plx_rbuf_room(b),
+	        .worker = p->worker,
+	        .cls = (uint16_t)cls,
+	        .slot = (uint32_t)(((uint8_t *)b - st->base) / cls_sz[cls]),
+	        .stream_id = -1,
 	};
 	return b;
 }
@@ -150,11 +150,11 @@ void
 plx_rbufpool_get_stats(const struct plx_rbufpool *p, struct plx_rbufpool_stats *out)
 {
 	*out = (struct plx_rbufpool_stats){
-		.small_cnt = p->cls[CLS_SMALL].cnt,
-		.small_free = p->cls[CLS_SMALL].free_cnt,
-		.large_cnt = p->cls[CLS_LARGE].cnt,
-		.large_free = p->cls[CLS_LARGE].free_cnt,
-		.fails = p->fails,
+	        .small_cnt = p->cls[CLS_SMALL].cnt,
+	        .small_free = p->cls[CLS_SMALL].free_cnt,
+	        .large_cnt = p->cls[CLS_LARGE].cnt,
+	        .large_free = p->cls[CLS_LARGE].free_cnt,
+	        .fails = p->fails,
 	};
 }
 

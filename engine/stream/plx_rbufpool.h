@@ -23,19 +23,19 @@
  * these are nothing.
  */
 #if defined(__SANITIZE_ADDRESS__)
-#define PLX_ASAN 1
+# define PLX_ASAN 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PLX_ASAN 1
-#endif
+# if __has_feature(address_sanitizer)
+#  define PLX_ASAN 1
+# endif
 #endif
 #ifdef PLX_ASAN
-#include <sanitizer/asan_interface.h>
-#define PLX_POISON(ptr, sz)   ASAN_POISON_MEMORY_REGION((ptr), (sz))
-#define PLX_UNPOISON(ptr, sz) ASAN_UNPOISON_MEMORY_REGION((ptr), (sz))
+# include <sanitizer/asan_interface.h>
+# define PLX_POISON(ptr, sz)   ASAN_POISON_MEMORY_REGION((ptr), (sz))
+# define PLX_UNPOISON(ptr, sz) ASAN_UNPOISON_MEMORY_REGION((ptr), (sz))
 #else
-#define PLX_POISON(ptr, sz)   ((void)(ptr), (void)(sz))
-#define PLX_UNPOISON(ptr, sz) ((void)(ptr), (void)(sz))
+# define PLX_POISON(ptr, sz)   ((void)(ptr), (void)(sz))
+# define PLX_UNPOISON(ptr, sz) ((void)(ptr), (void)(sz))
 #endif
 
 #define PLX_RBUF_SMALL (2048 - sizeof(struct plx_rbuf))
@@ -58,8 +58,8 @@ struct plx_rbufpool_stats {
  * @return 0, PLX_E_INVAL, PLX_E_NOMEM
  * Thread: main. Owns: the caller owns *out. Errors: as returned, *out is NULL then.
  */
-int plx_rbufpool_new(struct plx_rbufpool **out, size_t bytes, int node,
-		     uint16_t worker) PLX_ON_MAIN;
+int plx_rbufpool_new(struct plx_rbufpool **out, size_t bytes, int node, uint16_t worker)
+        PLX_ON_MAIN;
 void plx_rbufpool_free(struct plx_rbufpool *p) PLX_ON_MAIN;
 
 /**
@@ -92,8 +92,8 @@ plx_rbuf_seal(struct plx_rbuf *b)
 	PLX_POISON(plx_rbuf_room(b) + b->len, plx_rbuf_cap(b) - b->len);
 }
 
-void plx_rbufpool_get_stats(const struct plx_rbufpool *p,
-			    struct plx_rbufpool_stats *out) PLX_ON_WORKER;
+void plx_rbufpool_get_stats(const struct plx_rbufpool *p, struct plx_rbufpool_stats *out)
+        PLX_ON_WORKER;
 
 /** Free bytes over all bytes, 0..256: the reserve that is checked before credit is given. */
 uint32_t plx_rbufpool_level(const struct plx_rbufpool *p) PLX_ON_WORKER;

@@ -19,9 +19,10 @@ struct plx_recvq_chunk {
 };
 
 void
-plx_recvq_init(struct plx_recvq *q, struct plx_appside *side, plx_recvq_refilled_fn refilled)
+plx_recvq_init(struct plx_recvq *q, struct plx_appside *side,
+               plx_recvq_refilled_fn refilled)
 {
-	*q = (struct plx_recvq){ .side = side, .refilled = refilled };
+	*q = (struct plx_recvq){.side = side, .refilled = refilled};
 }
 
 static void

@@ -42,16 +42,16 @@ struct plx_recvq {
 	plx_recvq_refilled_fn refilled;
 	struct plx_rbuf *head, *tail; /**< not lent; only the tail has room */
 	struct plx_recvq_chunk *spill_head, *spill_tail;
-	uint64_t len;	     /**< bytes queued, spill included */
-	uint64_t spill_len;  /**< bytes of these in the spill */
-	uint32_t chunk_off;  /**< bytes of spill_head already moved */
-	bool starved;	     /**< in the side's list of queues that wait for buffers */
+	uint64_t len;       /**< bytes queued, spill included */
+	uint64_t spill_len; /**< bytes of these in the spill */
+	uint32_t chunk_off; /**< bytes of spill_head already moved */
+	bool starved;       /**< in the side's list of queues that wait for buffers */
 	struct plx_recvq *next, *prev; /**< that list */
 };
 
 /** plx_recvq_init() makes an empty queue. refilled is mandatory. Errors: none. */
 void plx_recvq_init(struct plx_recvq *q, struct plx_appside *side,
-		    plx_recvq_refilled_fn refilled) PLX_ON_WORKER;
+                    plx_recvq_refilled_fn refilled) PLX_ON_WORKER;
 
 /**
  * plx_recvq_append() copies bytes to the end of the queue: into the tail buffer, new buffers,
@@ -76,7 +76,7 @@ int plx_recvq_append(struct plx_recvq *q, const uint8_t *data, size_t len) PLX_O
  * Thread: the owner. Owns: the event's reader, until plx_rbuf_release(). Errors: none.
  */
 struct plx_rbuf *plx_recvq_take(struct plx_recvq *q, struct plx_conn_id conn,
-				int64_t stream_id) PLX_ON_WORKER;
+                                int64_t stream_id) PLX_ON_WORKER;
 
 /**
  * plx_recvq_fini() drops what is queued and leaves an empty queue that may be used again.

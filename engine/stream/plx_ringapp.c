@@ -81,14 +81,14 @@ rec_publish(struct plx_appside *s, const struct plx_event *ev)
 
 int
 plx_appside_init(struct plx_appside *s, struct plx_rbufpool *pool, struct plx_slab *slab,
-		 struct plx_obs *obs, uint16_t worker, uint16_t attach)
+                 struct plx_obs *obs, uint16_t worker, uint16_t attach)
 {
 	*s = (struct plx_appside){
-		.pool = pool,
-		.slab = slab,
-		.obs = obs,
-		.worker = worker,
-		.attach = attach,
+	        .pool = pool,
+	        .slab = slab,
+	        .obs = obs,
+	        .worker = worker,
+	        .attach = attach,
 	};
 	plx_evq_init(&s->evq);
 	while (s->rec_free_cnt < PLX_APPSIDE_FAILS) {
@@ -198,13 +198,13 @@ void
 plx_appside_cmd_failed(struct plx_appside *s, const struct plx_cmd *cmd, int err)
 {
 	struct plx_event ev = {
-		.type = PLX_EV_CMD_FAILED,
-		.worker = s->worker,
-		.extra = cmd->type,
-		.conn = cmd->conn,
-		.stream_id = cmd->stream_id,
-		.user = cmd->user,
-		.code = (uint64_t)-(int64_t)err,
+	        .type = PLX_EV_CMD_FAILED,
+	        .worker = s->worker,
+	        .extra = cmd->type,
+	        .conn = cmd->conn,
+	        .stream_id = cmd->stream_id,
+	        .user = cmd->user,
+	        .code = (uint64_t)-(int64_t)err,
 	};
 
 	cmd_return_ptr(s, cmd);
@@ -250,16 +250,17 @@ plx_appside_dial_cancel(struct plx_appside *s)
 }
 
 void
-plx_appside_dial_failed(struct plx_appside *s, uint64_t user, const struct plx_close_info *why)
+plx_appside_dial_failed(struct plx_appside *s, uint64_t user,
+                        const struct plx_close_info *why)
 {
 	struct plx_event ev = {
-		.type = PLX_EV_DIAL_FAILED,
-		.worker = s->worker,
-		.extra = why->by,
-		.stream_id = -1,
-		.user = user,
-		.code = why->code,
-		.conn_user = user,
+	        .type = PLX_EV_DIAL_FAILED,
+	        .worker = s->worker,
+	        .extra = why->by,
+	        .stream_id = -1,
+	        .user = user,
+	        .code = why->code,
+	        .conn_user = user,
 	};
 
 	if (s->dial_cnt > 0)
@@ -272,15 +273,15 @@ static bool
 conn_event(struct plx_evsrc *src, struct plx_event *ev)
 {
 	struct plx_ringconn *rc =
-		(struct plx_ringconn *)(void *)((uint8_t *)src -
-						offsetof(struct plx_ringconn, ev));
+	        (struct plx_ringconn *)(void *)((uint8_t *)src -
+	                                        offsetof(struct plx_ringconn, ev));
 	uint32_t bit = src->mask & -src->mask;
 
 	src->mask &= ~bit;
 	switch (bit) {
 	case PLX_RINGCONN_EV_UP:
 		plx_ringconn_fill(rc, ev, rc->server ? PLX_EV_CONN_NEW : PLX_EV_CONN_UP, -1,
-				  rc->dial_user);
+		                  rc->dial_user);
 		return true;
 	case PLX_RINGCONN_EV_AVAIL_BIDI:
 	case PLX_RINGCONN_EV_AVAIL_UNI:
@@ -306,8 +307,8 @@ static void
 conn_idle(struct plx_evsrc *src)
 {
 	struct plx_ringconn *rc =
-		(struct plx_ringconn *)(void *)((uint8_t *)src -
-						offsetof(struct plx_ringconn, ev));
+	        (struct plx_ringconn *)(void *)((uint8_t *)src -
+	                                        offsetof(struct plx_ringconn, ev));
 
 	/* Closed, nothing held and nothing left to say: CONN_CLOSED was the last event. */
 	if (rc->closed && rc->held == 0)
@@ -316,8 +317,8 @@ conn_idle(struct plx_evsrc *src)
 
 void
 plx_ringconn_init(struct plx_ringconn *rc, const struct plx_ringapp_ops *ops,
-		  const struct plx_ringapp_cfg *cfg, struct plx_appside *side,
-		  struct plx_conn *c)
+                  const struct plx_ringapp_cfg *cfg, struct plx_appside *side,
+                  struct plx_conn *c)
 {
 	rc->ops = ops;
 	rc->side = side;

@@ -49,18 +49,19 @@ struct plx_apprec; /**< CMD_FAILED or DIAL_FAILED that was not published yet */
 
 /** The worker's side of one pair (worker, attachment). Made by plx_appside_init(). */
 struct plx_appside {
-	struct plx_evq evq;	   /**< what is to be published */
+	struct plx_evq evq;        /**< what is to be published */
 	struct plx_rbufpool *pool; /**< the worker's receive buffers */
-	struct plx_slab *slab;	   /**< the worker's slab */
+	struct plx_slab *slab;     /**< the worker's slab */
 	struct plx_obs *obs;
-	struct plx_sbuf *done_head, *done_tail; /**< send buffers to give back, linked by next */
+	struct plx_sbuf *done_head,
+	        *done_tail; /**< send buffers to give back, linked by next */
 	uint64_t done_cnt;
 	uint16_t worker;
-	uint16_t attach; /**< number of the attachment */
+	uint16_t attach;                               /**< number of the attachment */
 	struct plx_recvq *starved_head, *starved_tail; /**< queues that wait for buffers */
-	struct plx_apprec *rec_free; /**< records reserved for failures */
-	uint32_t rec_free_cnt;	     /**< entries of rec_free */
-	uint32_t dial_cnt;	     /**< entries of rec_free reserved by dials under way */
+	struct plx_apprec *rec_free;                   /**< records reserved for failures */
+	uint32_t rec_free_cnt;                         /**< entries of rec_free */
+	uint32_t dial_cnt; /**< entries of rec_free reserved by dials under way */
 };
 
 struct plx_ringconn;
@@ -82,11 +83,11 @@ struct plx_ringapp_ops {
 };
 
 /** Events of the connection itself, bits of plx_ringconn.ev; reported in this order. */
-#define PLX_RINGCONN_EV_UP	   0x01u /**< CONN_NEW or CONN_UP */
+#define PLX_RINGCONN_EV_UP         0x01u /**< CONN_NEW or CONN_UP */
 #define PLX_RINGCONN_EV_AVAIL_BIDI 0x02u /**< STREAMS_AVAIL, flag BIDI */
 #define PLX_RINGCONN_EV_AVAIL_UNI  0x04u /**< STREAMS_AVAIL */
-#define PLX_RINGCONN_EV_GOAWAY	   0x08u /**< H3_GOAWAY; code = rc->goaway_id */
-#define PLX_RINGCONN_EV_CLOSED	   0x10u /**< CONN_CLOSED; plx_ringconn_closed() marks it */
+#define PLX_RINGCONN_EV_GOAWAY     0x08u /**< H3_GOAWAY; code = rc->goaway_id */
+#define PLX_RINGCONN_EV_CLOSED     0x10u /**< CONN_CLOSED; plx_ringconn_closed() marks it */
 
 /** First member of the connection context of an application behind a ring. */
 struct plx_ringconn {
@@ -94,13 +95,13 @@ struct plx_ringconn {
 	struct plx_appside *side;
 	struct plx_conn *conn; /**< NULL once the connection is over */
 	struct plx_conn_id id;
-	uint64_t user;	     /**< value of the dial or of SET_USER */
+	uint64_t user;       /**< value of the dial or of SET_USER */
 	uint64_t dial_user;  /**< value of the dial */
 	struct plx_evsrc ev; /**< source of the connection's events */
-	uint32_t held;	     /**< stream objects that still have events */
+	uint32_t held;       /**< stream objects that still have events */
 	bool server;
-	bool closed;	   /**< plx_ringconn_closed() was called */
-	uint8_t close_by;  /**< enum plx_close_by */
+	bool closed;      /**< plx_ringconn_closed() was called */
+	uint8_t close_by; /**< enum plx_close_by */
 	uint64_t close_code;
 	uint64_t goaway_id;
 };
@@ -115,8 +116,9 @@ struct plx_ringconn {
  * after the endpoint closed its connections (on_conn_closed was called for each) and while
  * pool and slab exist. Thread: main after the worker stopped. Errors: none.
  */
-int plx_appside_init(struct plx_appside *s, struct plx_rbufpool *pool, struct plx_slab *slab,
-		     struct plx_obs *obs, uint16_t worker, uint16_t attach) PLX_ON_MAIN;
+int plx_appside_init(struct plx_appside *s, struct plx_rbufpool *pool,
+                     struct plx_slab *slab, struct plx_obs *obs, uint16_t worker,
+                     uint16_t attach) PLX_ON_MAIN;
 void plx_appside_fini(struct plx_appside *s) PLX_ON_MAIN;
 
 /** Queues send buffers (linked by next, NULL allowed) to go back to the application. */
@@ -126,8 +128,8 @@ void plx_appside_done(struct plx_appside *s, struct plx_sbuf *list) PLX_ON_WORKE
  * plx_appside_take_done() takes up to max send buffers that go back.
  * Thread: the worker. Owns: the buffers are the application's as soon as it sees them.
  */
-uint32_t plx_appside_take_done(struct plx_appside *s, struct plx_sbuf **b,
-			       uint32_t max) PLX_ON_WORKER;
+uint32_t plx_appside_take_done(struct plx_appside *s, struct plx_sbuf **b, uint32_t max)
+        PLX_ON_WORKER;
 
 /**
  * Commands that may be taken now without risking that a CMD_FAILED finds no memory; pass it
@@ -147,7 +149,7 @@ uint32_t plx_appside_cmd_room(const struct plx_appside *s) PLX_ON_WORKER;
  * on its way back. Errors: as returned, already reported.
  */
 int plx_appside_cmd(struct plx_appside *s, struct plx_ringconn *rc,
-		    const struct plx_cmd *cmd) PLX_ON_WORKER;
+                    const struct plx_cmd *cmd) PLX_ON_WORKER;
 
 /**
  * plx_appside_cmd_failed() reports that a command failed: event CMD_FAILED with the command's
@@ -155,8 +157,8 @@ int plx_appside_cmd(struct plx_appside *s, struct plx_ringconn *rc,
  * through plx_appside_done(), a header list or dial block is freed with free().
  * Thread: the worker. Owns: takes what cmd->ptr names. Errors: none.
  */
-void plx_appside_cmd_failed(struct plx_appside *s, const struct plx_cmd *cmd,
-			    int err) PLX_ON_WORKER;
+void plx_appside_cmd_failed(struct plx_appside *s, const struct plx_cmd *cmd, int err)
+        PLX_ON_WORKER;
 
 /**
  * Dials. plx_appside_dial_begin() reserves the record of a failure, before plx_quic_dial():
@@ -171,7 +173,7 @@ void plx_appside_cmd_failed(struct plx_appside *s, const struct plx_cmd *cmd,
 int plx_appside_dial_begin(struct plx_appside *s) PLX_ON_WORKER;
 void plx_appside_dial_cancel(struct plx_appside *s) PLX_ON_WORKER;
 void plx_appside_dial_failed(struct plx_appside *s, uint64_t user,
-			     const struct plx_close_info *why) PLX_ON_WORKER;
+                             const struct plx_close_info *why) PLX_ON_WORKER;
 
 /**
  * plx_ringconn_init() fills the common part of a context from the connection (handle, user,
@@ -180,8 +182,8 @@ void plx_appside_dial_failed(struct plx_appside *s, uint64_t user,
  */
 struct plx_ringapp_cfg;
 void plx_ringconn_init(struct plx_ringconn *rc, const struct plx_ringapp_ops *ops,
-		       const struct plx_ringapp_cfg *cfg, struct plx_appside *side,
-		       struct plx_conn *c) PLX_ON_WORKER;
+                       const struct plx_ringapp_cfg *cfg, struct plx_appside *side,
+                       struct plx_conn *c) PLX_ON_WORKER;
 
 /** plx_ringconn_mark() marks PLX_RINGCONN_EV_* other than CLOSED. Thread: the worker. */
 void plx_ringconn_mark(struct plx_ringconn *rc, uint32_t bits) PLX_ON_WORKER;
@@ -191,13 +193,13 @@ void plx_ringconn_hold(struct plx_ringconn *rc) PLX_ON_WORKER;
 void plx_ringconn_put(struct plx_ringconn *rc) PLX_ON_WORKER;
 
 /** The connection is over (from on_conn_closed, last). why NULL: refused by us. */
-void plx_ringconn_closed(struct plx_ringconn *rc,
-			 const struct plx_close_info *why) PLX_ON_WORKER;
+void plx_ringconn_closed(struct plx_ringconn *rc, const struct plx_close_info *why)
+        PLX_ON_WORKER;
 
 /** plx_ringconn_fill() fills the fields of an event that are the same for all of a handle. */
 static inline void
 plx_ringconn_fill(const struct plx_ringconn *rc, struct plx_event *ev,
-		  enum plx_event_type type, int64_t stream_id, uint64_t user)
+                  enum plx_event_type type, int64_t stream_id, uint64_t user)
 {
 	ev->type = (uint8_t)type;
 	ev->flags = rc->server ? PLX_EV_FLAG_SERVER : 0;
@@ -221,9 +223,10 @@ struct plx_ringapp_cfg {
 	void *pick_arg;
 	/** Value of the dial, called once after pick; NULL: plx_conn_user(). arg is pick_arg. */
 	uint64_t (*user)(void *arg, struct plx_conn *c);
-	uint32_t send_high; /**< bytes queued per stream above which WRITABLE waits, 256 KiB */
+	uint32_t
+	        send_high; /**< bytes queued per stream above which WRITABLE waits, 256 KiB */
 	uint32_t field_section_max; /**< HTTP/3: bytes of a header list, default 64 KiB */
-	uint32_t requests_max;	    /**< HTTP/3: requests per connection, 0 = no limit */
+	uint32_t requests_max;      /**< HTTP/3: requests per connection, 0 = no limit */
 };
 
 #endif

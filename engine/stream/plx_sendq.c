@@ -7,7 +7,7 @@
 void
 plx_sendq_init(struct plx_sendq *q)
 {
-	*q = (struct plx_sendq){ 0 };
+	*q = (struct plx_sendq){0};
 }
 
 /* cur must name bytes to send: step over what is sent, and over empty buffers. */

@@ -25,7 +25,7 @@ struct plx_sendq {
 	uint64_t sent_off;    /**< stream offset of the next byte to send */
 	uint64_t acked_off;   /**< bytes below are acknowledged */
 	uint64_t end_off;     /**< stream offset behind the last byte queued */
-	bool fin;	      /**< the stream ends at end_off */
+	bool fin;             /**< the stream ends at end_off */
 	bool fin_sent;
 };
 
@@ -42,7 +42,7 @@ int plx_sendq_append(struct plx_sendq *q, struct plx_sbuf *b, bool fin) PLX_ON_W
  * @return pieces, 0.. (0 with *fin true: only FIN is left; 0 with false: nothing)
  */
 uint16_t plx_sendq_peek(const struct plx_sendq *q, struct plx_iov *vec, uint16_t cnt,
-			bool *fin) PLX_ON_WORKER;
+                        bool *fin) PLX_ON_WORKER;
 
 /** len bytes of what peek listed (and fin) went into a packet. */
 void plx_sendq_sent(struct plx_sendq *q, uint64_t len, bool fin) PLX_ON_WORKER;
@@ -52,8 +52,8 @@ void plx_sendq_sent(struct plx_sendq *q, uint64_t len, bool fin) PLX_ON_WORKER;
  * @return buffers that are done, linked by next in order; NULL if none. The caller hands them
  *         back to the application.
  */
-struct plx_sbuf *plx_sendq_acked(struct plx_sendq *q, uint64_t off,
-				 uint64_t len) PLX_ON_WORKER;
+struct plx_sbuf *plx_sendq_acked(struct plx_sendq *q, uint64_t off, uint64_t len)
+        PLX_ON_WORKER;
 
 /** plx_sendq_flush() empties the queue at the end of a stream. @return all buffers left. */
 struct plx_sbuf *plx_sendq_flush(struct plx_sendq *q) PLX_ON_WORKER;

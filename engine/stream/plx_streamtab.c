@@ -32,7 +32,7 @@ plx_streamtab_get(const struct plx_streamtab *t, int64_t id)
 static int
 grow(struct plx_streamtab *t, struct plx_slab *slab)
 {
-	struct plx_streamtab big = { .cap = t->cap != 0 ? 2 * t->cap : CAP_LEAST };
+	struct plx_streamtab big = {.cap = t->cap != 0 ? 2 * t->cap : CAP_LEAST};
 
 	big.tab = plx_slab_calloc(slab, big.cap, sizeof(*big.tab));
 	if (big.tab == NULL)
@@ -91,7 +91,7 @@ plx_streamtab_del(struct plx_streamtab *t, int64_t id)
 
 void
 plx_streamtab_drain(struct plx_streamtab *t, void (*fn)(void *arg, int64_t id, void *obj),
-		    void *arg)
+                    void *arg)
 {
 	for (uint32_t i = 0; i < t->cap; i++) {
 		void *obj = t->tab[i].obj;
@@ -108,5 +108,5 @@ void
 plx_streamtab_fini(struct plx_streamtab *t, struct plx_slab *slab)
 {
 	plx_slab_release(slab, t->tab);
-	*t = (struct plx_streamtab){ 0 };
+	*t = (struct plx_streamtab){0};
 }

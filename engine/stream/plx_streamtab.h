@@ -37,15 +37,16 @@ void *plx_streamtab_get(const struct plx_streamtab *t, int64_t id) PLX_ON_WORKER
  * @return 0, PLX_E_NOMEM
  * Thread: the owner. Owns: obj stays the caller's. Errors: as returned, nothing changed.
  */
-int plx_streamtab_put(struct plx_streamtab *t, struct plx_slab *slab, int64_t id,
-		      void *obj) PLX_ON_WORKER;
+int plx_streamtab_put(struct plx_streamtab *t, struct plx_slab *slab, int64_t id, void *obj)
+        PLX_ON_WORKER;
 
 /** plx_streamtab_del() takes a stream out. @return its object, NULL. Thread: the owner. */
 void *plx_streamtab_del(struct plx_streamtab *t, int64_t id) PLX_ON_WORKER;
 
 /** plx_streamtab_drain() empties the table, calling fn for each stream. Thread: the owner. */
 void plx_streamtab_drain(struct plx_streamtab *t,
-			 void (*fn)(void *arg, int64_t id, void *obj), void *arg) PLX_ON_WORKER;
+                         void (*fn)(void *arg, int64_t id, void *obj), void *arg)
+        PLX_ON_WORKER;
 
 /** plx_streamtab_fini() frees the block. Thread: the owner. */
 void plx_streamtab_fini(struct plx_streamtab *t, struct plx_slab *slab) PLX_ON_WORKER;

@@ -275,7 +275,7 @@ plx_worker_run(void *arg)
 	pthread_getcpuclockid(pthread_self(), &w->cpu_clock);
 	atomic_store_explicit(&w->running, true, memory_order_release);
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
-		if (w->cfg.number == 0)
+		if (w->cfg.number == 0 && !w->cfg.net[p]->no_neigh)
 			plx_net_announce(w->net[p], now_ns);
 	while (obey(w, now_ns)) {
 		uint32_t moved = plx_worker_turn(w, now_ns);

@@ -25,13 +25,13 @@
 #include "plx_ring.h"
 #include "plx_test_eal.h"
 
-#define BURST  32
-#define ITEMS  (UINT64_C(1) << 20)
+#define BURST   32
+#define ITEMS   (UINT64_C(1) << 20)
 /** Other work between two calls, ns. */
 #define TURN_NS 1000
-#define ROUNDS 5
+#define ROUNDS  5
 
-static int core[2] = { 0, 1 };
+static int core[2] = {0, 1};
 static _Atomic int gate;
 static struct plx_mailboxes *boxes;
 static struct plx_attach *attach;
@@ -200,7 +200,7 @@ event_take(void)
 static void *
 cmd_put(void *arg)
 {
-	struct plx_cmd c = { .type = PLX_CMD_SET_USER, .conn = plx_conn_id_make(0, 1, 1) };
+	struct plx_cmd c = {.type = PLX_CMD_SET_USER, .conn = plx_conn_id_make(0, 1, 1)};
 
 	(void)arg;
 	pin(core[1]);
@@ -253,8 +253,8 @@ measure(const char *name, void *(*put)(void *arg), void (*take)(void))
 		t[i] = median(take_cost.ns, take_cost.cnt);
 		sum[i] = p[i] + t[i];
 	}
-	printf("ring case=%s put_ns=%.1f take_ns=%.1f sum_ns=%.1f\n", name, median(p, ROUNDS),
-	       median(t, ROUNDS), median(sum, ROUNDS));
+	printf("ring case=%s put_ns=%.1f take_ns=%.1f sum_ns=%.1f\n", name,
+	       median(p, ROUNDS), median(t, ROUNDS), median(sum, ROUNDS));
 }
 
 int

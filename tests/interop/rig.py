@@ -109,9 +109,11 @@ class Rig:
         for ns in (self.engine_ns, self.peer_ns):
             sh("ip", "netns", "add", ns)
             sh("ip", "-n", ns, "link", "set", "lo", "up")
-        sh("ip", "-n", self.engine_ns, "link", "add", self.engine_if, "numrxqueues", "2",
-           "numtxqueues", "2", "type", "veth", "peer", "name", self.peer_if, "netns", self.peer_ns,
-           "numrxqueues", "2", "numtxqueues", "2")
+        # One queue each way: the sender's hash chooses the queue of a veth, and AF_XDP sees only
+        # the queue that it was opened on.
+        sh("ip", "-n", self.engine_ns, "link", "add", self.engine_if, "numrxqueues", "1",
+           "numtxqueues", "1", "type", "veth", "peer", "name", self.peer_if, "netns", self.peer_ns,
+           "numrxqueues", "1", "numtxqueues", "1")
         for ns, dev in ((self.engine_ns, self.engine_if), (self.peer_ns, self.peer_if)):
             # veth hands over datagrams with unfinished checksums and super-frames otherwise.
             sh("ip", "netns", "exec", ns, "ethtool", "-K", dev, "tx", "off", "rx", "off", "gso",

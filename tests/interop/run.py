@@ -61,6 +61,7 @@ def main(argv):
             traceback.print_exc(file=sys.stdout)
             if rig:
                 for p in rig.processes:
+                    p.stop()  # the engine prints what it counted
                     print(f"--- {p.name}:\n{p.text()[-4000:]}")
         finally:
             if rig:

@@ -36,7 +36,7 @@
 	X(STREAM_OPEN,   "the peer opened a stream")                                          \
 	X(STREAM_DATA,   "stream bytes; buf to release; FIN flag on the last")                \
 	X(STREAM_RESET,  "the peer reset the stream; code")                                   \
-	X(STREAM_STOP,   "the peer asked to stop sending; code")                              \
+	X(STREAM_STOP,   "the peer asked to stop sending; code, UINT64_MAX = not known")      \
 	X(STREAM_WRITABLE, "room for more send buffers on the stream")                        \
 	X(STREAM_CLOSED, "both sides are done; last event of the stream, exactly once")       \
 	X(STREAMS_AVAIL, "the peer allows more streams")                                      \
@@ -45,7 +45,7 @@
 	X(H3_DATA,       "body bytes; buf to release; FIN flag on the last, which may be empty")  \
 	X(H3_TRAILERS,   "trailer fields; buf as above")                                      \
 	X(H3_RESET,      "the peer reset or stopped the request; code")                       \
-	X(H3_WRITABLE,   "room for more body buffers on the request")                         \
+	X(H3_WRITABLE,   "room for body buffers; the first of a request tells its stream id") \
 	X(H3_CLOSED,     "the request is over; last event of the stream, exactly once; code") \
 	X(H3_GOAWAY,     "the peer accepts no more requests")                                 \
 	X(CMD_FAILED,    "a command could not be carried out; code = enum plx_err, negated")

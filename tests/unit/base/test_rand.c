@@ -100,9 +100,13 @@ test_below_stays_below_and_reaches_every_number_evenly(void)
 		CU_ASSERT(hits[i] > 9050 && hits[i] < 10950);
 	for (unsigned i = 0; i < 100; i++)
 		CU_ASSERT_EQUAL(plx_rand_below(&r, 1), 0);
-	/* Just above half of the range, nearly every second draw must be thrown away. */
-	for (unsigned i = 0; i < 1000; i++)
-		CU_ASSERT(plx_rand_below(&r, (UINT64_C(1) << 63) + 1) <= UINT64_C(1) << 63);
+	/* Three quarters of the range: without drawing again, every third number would come
+	 * twice as often as the others. */
+	memset(hits, 0, sizeof(hits));
+	for (unsigned i = 0; i < 30000; i++)
+		hits[plx_rand_below(&r, UINT64_C(3) << 62) % 3]++;
+	for (unsigned i = 0; i < 3; i++)
+		CU_ASSERT(hits[i] > 9200 && hits[i] < 10800);
 }
 
 static void

@@ -239,12 +239,28 @@ test_a_large_block_given_back_is_used_again(void)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	}
 	CU_ASSERT_EQUAL(stats_of(s).mapped, mapped);
-	/* A reused block that is longer than asked never counts past the limit. */
 	plx_slab_release(s, p);
 	while (plx_slab_alloc(s, 65536) != NULL)
 		;
 	CU_ASSERT(stats_of(s).used <= 1 << 20);
 	CU_ASSERT(stats_of(s).mapped <= (2 << 20) + 2 * (256 << 10));
+	plx_slab_free(s);
+}
+
+static void
+test_a_longer_block_is_not_reused_past_the_limit(void)
+{
+	struct plx_slab *s = make(300 << 10);
+	void *p = need(plx_slab_alloc(s, 150000));
+
+	need(plx_slab_alloc(s, 65536));
+	need(plx_slab_alloc(s, 65536));
+	plx_slab_release(s, p);
+	need(plx_slab_alloc(s, 65536));
+	/* 110,592 bytes are left: enough for this, not for the free block of 151,552. */
+	CU_ASSERT_PTR_NOT_NULL(plx_slab_alloc(s, 100000));
+	CU_ASSERT(stats_of(s).used <= 300 << 10);
+	CU_ASSERT_PTR_NULL(plx_slab_alloc(s, 65536));
 	plx_slab_free(s);
 }
 
@@ -445,6 +461,8 @@ main(void)
 	         test_a_steady_load_maps_no_more_memory},
 	        {"a large block given back is used again",
 	         test_a_large_block_given_back_is_used_again},
+	        {"a longer block is not reused past the limit",
+	         test_a_longer_block_is_not_reused_past_the_limit},
 #ifndef PLX_SANITIZE
 	        {"every region of a slab is asked for on its node",
 	         test_every_region_of_a_slab_is_asked_for_on_its_node},

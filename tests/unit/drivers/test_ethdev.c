@@ -707,6 +707,7 @@ main(void)
 	        CU_SUITE_INFO_NULL,
 	};
 
-	plx_test_eal("plx_test_ethdev", 64);
+	if (plx_test_eal("plx_test_ethdev", 64) != 0)
+		return EXIT_FAILURE;
 	return plx_test_main(suites);
 }

@@ -98,9 +98,11 @@ main(int argc, char **argv)
 	};
 
 	if (argc == 2) {
-		plx_test_eal("plx_test_memory2", (unsigned)strtoul(argv[1], NULL, 10));
+		if (plx_test_eal("plx_test_memory2", (unsigned)strtoul(argv[1], NULL, 10)) != 0)
+			return EXIT_FAILURE;
 		return open_port(err, sizeof(err)) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	plx_test_eal("plx_test_memory", LITTLE_MB);
+	if (plx_test_eal("plx_test_memory", LITTLE_MB) != 0)
+		return EXIT_FAILURE;
 	return plx_test_main(suites);
 }

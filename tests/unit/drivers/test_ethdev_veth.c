@@ -243,6 +243,7 @@ main(void)
 		printf("skipped: no right to make a network namespace with a veth\n");
 		return PLX_TEST_SKIP;
 	}
-	plx_test_eal("plx_test_veth", 128);
+	if (plx_test_eal("plx_test_veth", 128) != 0)
+		return EXIT_FAILURE;
 	return plx_test_main(suites);
 }

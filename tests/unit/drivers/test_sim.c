@@ -1013,6 +1013,7 @@ main(void)
 	        CU_SUITE_INFO_NULL,
 	};
 
-	plx_test_eal("plx_test_sim", 128);
+	if (plx_test_eal("plx_test_sim", 128) != 0)
+		return EXIT_FAILURE;
 	return plx_test_main(suites);
 }

@@ -30,7 +30,7 @@
 #endif
 
 #define FRAMES_DEFAULT (HAVE_ASAN ? 10400000u : 2000000u)
-#define BLOCKS	       1700
+#define BLOCKS RIG_FRAME_MAX
 #define NET_SHARE      10 /* one frame in so many goes through plx_net_rx_burst() */
 
 static uint64_t frames_wanted, frames_done, seed;

@@ -146,7 +146,7 @@ connected_is_told_once_to_each_side(void)
 	struct plx_pair_cfg cfg;
 	struct plx_pair *p;
 
-	PLX_COVERS("S1-48", "S1-50");
+	PLX_COVERS("S1-48", "S1-50", "S2-34");
 	plx_pair_cfg_init(&cfg);
 	/* Every packet twice: nothing is told twice. */
 	cfg.link[0].dup_ppm = cfg.link[1].dup_ppm = 1000000;
@@ -451,7 +451,7 @@ a_thousand_short_connections_give_back_slots_and_memory(void)
 	uint64_t base[2] = {0};
 	struct plx_pair *p;
 
-	PLX_COVERS("S2-51");
+	PLX_COVERS("S2-14", "S2-24", "S1-63");
 	plx_pair_cfg_init(&cfg);
 	cfg.quic[0].conns_max = cfg.quic[1].conns_max = 16;
 	p = pair(&cfg);

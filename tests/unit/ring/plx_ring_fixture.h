@@ -72,13 +72,13 @@ fix_init(struct fix *f, uint16_t worker)
 	struct plx_rbufpool_stats st;
 
 	memset(f, 0, sizeof(*f));
-	CU_ASSERT_EQUAL_FATAL(plx_slab_new(&f->slab,
-					   &(struct plx_slab_cfg){ .limit = 1 << 20,
-								   .node = -1 }),
-			      0);
+	CU_ASSERT_EQUAL_FATAL(
+	        plx_slab_new(&f->slab,
+	                     &(struct plx_slab_cfg){.limit = 1 << 20, .node = -1}),
+	        0);
 	CU_ASSERT_EQUAL_FATAL(plx_rbufpool_new(&f->pool, 256 << 10, -1, worker), 0);
-	CU_ASSERT_EQUAL_FATAL(plx_appside_init(&f->side, f->pool, f->slab, &f->obs, worker, 0),
-			      0);
+	CU_ASSERT_EQUAL_FATAL(
+	        plx_appside_init(&f->side, f->pool, f->slab, &f->obs, worker, 0), 0);
 	plx_rbufpool_get_stats(f->pool, &st);
 	f->rbuf_max = st.small_cnt + st.large_cnt;
 }
@@ -94,10 +94,10 @@ fix_fini(struct fix *f)
 static inline struct plx_cmd
 cmd_of(enum plx_cmd_type type, uint16_t worker, uint64_t user)
 {
-	return (struct plx_cmd){ .type = (uint8_t)type,
-				 .conn = plx_conn_id_make((uint8_t)worker, 1, 1),
-				 .stream_id = 4,
-				 .user = user };
+	return (struct plx_cmd){.type = (uint8_t)type,
+	                        .conn = plx_conn_id_make((uint8_t)worker, 1, 1),
+	                        .stream_id = 4,
+	                        .user = user};
 }
 
 #endif

@@ -58,6 +58,7 @@ test_an_id_of_another_generation_or_epoch_gets_a_reset(void)
 	dg = steer_one(st, p, long_packet(p, INITIAL, V1, cid, PLX_CID_LEN, 8), 0);
 	CU_ASSERT_EQUAL(dg.verdict, PLX_VERDICT_RESET);
 	/* A free slot has no generation 0 that could be named. */
+	plx_steer_set_gen(st, 18, 0);
 	plx_steer_make_cid(st, 18, 0, 0, cid);
 	dg = steer_one(st, p, short_packet(p, SHORT, cid), 0);
 	CU_ASSERT_EQUAL(dg.verdict, PLX_VERDICT_RESET);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "plx_first_pvt.h"
 #include "steer_test.h"
 
 static struct plx_steer *
@@ -65,6 +66,39 @@ test_two_hundred_thousand_random_ids_never_alias(void)
 	CU_ASSERT_EQUAL(wrong, 0);
 	free(id);
 	steer_drop(st);
+}
+
+/* Below the hash: all IDs are given one and the same, as if its key were known. */
+static void
+test_ids_with_one_hash_are_still_told_apart(void)
+{
+	struct plx_first_bucket *t =
+	        aligned_alloc(PLX_CACHE_LINE, sizeof(*t) * PLX_FIRST_BUCKETS);
+	const uint64_t hash = 0x123456789;
+	uint8_t id[20] = {0};
+	uint32_t added = 0;
+
+	PLX_COVERS("S1-3", "A5");
+	if (t == NULL)
+		abort();
+	memset(t, 0, sizeof(*t) * PLX_FIRST_BUCKETS);
+	/* Each a prefix of the next. */
+	for (uint32_t len = 1; len <= 20; len++) {
+		CU_ASSERT_EQUAL(plx_first_find(t, hash, id, len), -1);
+		added += plx_first_add(t, hash, id, len, len) == 0;
+	}
+	/* Two buckets take sixteen; the rest is refused, and nothing else is touched. */
+	CU_ASSERT_EQUAL(added, 2 * PLX_FIRST_WAYS);
+	for (uint32_t len = 1; len <= added; len++) {
+		CU_ASSERT_EQUAL(plx_first_find(t, hash, id, len), len);
+		plx_first_del(t, hash, id, len);
+		CU_ASSERT_EQUAL(plx_first_find(t, hash, id, len), -1);
+	}
+	for (unsigned b = 0; b < PLX_FIRST_BUCKETS; b++) {
+		for (unsigned w = 0; w < PLX_FIRST_WAYS; w++)
+			CU_ASSERT_EQUAL(t[b].tag[w], 0);
+	}
+	free(t);
 }
 
 static void
@@ -215,6 +249,8 @@ main(void)
 	         test_ids_of_every_length_are_found_until_they_are_deleted},
 	        {"200,000 random IDs never alias",
 	         test_two_hundred_thousand_random_ids_never_alias},
+	        {"IDs with one hash are still told apart",
+	         test_ids_with_one_hash_are_still_told_apart},
 	        {"a full table refuses and keeps what it has",
 	         test_a_full_table_refuses_and_keeps_what_it_has},
 	        {"IDs made to collide elsewhere spread here",
