@@ -20,11 +20,11 @@
 /** Exit codes of every subcommand; also in --help and pollux(1). */
 enum plx_exit {
 	PLX_EXIT_OK = 0,
-	PLX_EXIT_FAILED = 1,	  /**< the run failed */
-	PLX_EXIT_USAGE = 2,	  /**< command line or configuration */
-	PLX_EXIT_DEVICE = 3,	  /**< EAL, memory, rights, port */
-	PLX_EXIT_THRESHOLD = 4,	  /**< a threshold was not met */
-	PLX_EXIT_INVALID = 5,	  /**< the result is not valid: the generator was the limit */
+	PLX_EXIT_FAILED = 1,    /**< the run failed */
+	PLX_EXIT_USAGE = 2,     /**< command line or configuration */
+	PLX_EXIT_DEVICE = 3,    /**< EAL, memory, rights, port */
+	PLX_EXIT_THRESHOLD = 4, /**< a threshold was not met */
+	PLX_EXIT_INVALID = 5,   /**< the result is not valid: the generator was the limit */
 	PLX_EXIT_INTERRUPTED = 130,
 };
 
@@ -38,7 +38,7 @@ struct plx_cmd_entry {
 	int (*run)(struct plx_app_ctx *ctx); /**< returns enum plx_exit */
 	/** Sections whose flags --help of the subcommand shows; NULL-terminated; or NULL. */
 	const char *const *sections;
-	const struct plx_opt *opts;	/**< that are no keys; or NULL */
+	const struct plx_opt *opts;     /**< that are no keys; or NULL */
 	const struct plx_short *shorts; /**< beside -c -h -V; or NULL */
 	/** No configuration is read: the subcommand tells of the program, not of a run. */
 	bool bare;
@@ -52,7 +52,7 @@ struct plx_app_ctx {
 	/** EAL arguments typed before the subcommand (first style); used untouched. */
 	struct plx_strv eal_first;
 	const char *config_path; /**< "" without a file */
-	int argc;		 /**< of the whole command line */
+	int argc;                /**< of the whole command line */
 	char *const *argv;
 	struct plx_signal signal;
 	struct plx_eal *eal; /**< NULL while EAL is not up; see plx_eal.h */

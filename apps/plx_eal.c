@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <net/if.h>
@@ -22,9 +23,9 @@
 
 struct plx_eal {
 	struct plx_strv args;
-	char **argv;	  /* EAL reorders it, so it is a copy of args.v */
+	char **argv; /* EAL reorders it, so it is a copy of args.v */
 	FILE *log;
-	bool pass;	  /* what DPDK says goes to stderr */
+	bool pass;           /* what DPDK says goes to stderr */
 	char said[SAID_MAX]; /* first lines it said while it did not */
 	size_t said_len;
 	bool up;
@@ -57,7 +58,8 @@ forget_said(struct plx_eal *e)
 static const char *
 skip_prefix(const char *line)
 {
-	static const char *const prefix[] = { "EAL: ", "FATAL: ", "Error - exiting with code: 1" };
+	static const char *const prefix[] = {
+	        "EAL: ", "FATAL: ", "Error - exiting with code: 1"};
 
 	for (unsigned i = 0; i < sizeof(prefix) / sizeof(prefix[0]); i++) {
 		if (strncmp(line, prefix[i], strlen(prefix[i])) == 0)
@@ -70,9 +72,9 @@ skip_prefix(const char *line)
 static bool
 says_nothing(const char *text)
 {
-	static const char *const empty[] = { "Failed to attach device", "Driver cannot attach",
-					     "Invalid 'command line' arguments",
-					     "Failed to register mp action" };
+	static const char *const empty[] = {
+	        "Failed to attach device", "Driver cannot attach",
+	        "Invalid 'command line' arguments", "Failed to register mp action"};
 
 	for (unsigned i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
 		if (strstr(text, empty[i]) != NULL)
@@ -97,13 +99,13 @@ what_was_said(struct plx_eal *e, char *buf, size_t sz)
 		if (says_nothing(text) || (last != NULL && strcmp(last, l) == 0))
 			continue;
 		n += (size_t)snprintf(buf + n, n < sz ? sz - n : 0, "%s%s",
-				      n > 0 ? "; " : "", text);
+		                      n > 0 ? "; " : "", text);
 		if (n >= sz)
 			break;
 		last = l;
 		lines++;
 	}
-	return buf[0] != '\0' ? buf : "it did not say more";
+	return buf;
 }
 
 /*
@@ -137,7 +139,8 @@ advice(int error, const struct plx_eal *e)
 		       "--eal-no-huge true";
 	if (error == EACCES || error == EPERM)
 		return "run with the rights that 'pollux doctor' names";
-	if (error == ENODEV || strstr(e->said, "vdev") != NULL || strstr(e->said, "probe") != NULL)
+	if (error == ENODEV || strstr(e->said, "vdev") != NULL ||
+	    strstr(e->said, "probe") != NULL)
 		return "check the device's name and arguments; 'pollux doctor' lists the drivers";
 	if (error == EALREADY || error == EEXIST)
 		return "another process has this file prefix; choose another --eal-file-prefix";
@@ -165,7 +168,8 @@ remember_runtime_dir(struct plx_app_ctx *ctx)
 	const char *dir = rte_eal_get_runtime_dir();
 
 	if (dir != NULL)
-		snprintf(ctx->signal.scrap_dir, sizeof(ctx->signal.scrap_dir), "%.255s", dir);
+		snprintf(ctx->signal.scrap_dir, sizeof(ctx->signal.scrap_dir), "%.255s",
+		         dir);
 }
 
 static int
@@ -175,9 +179,17 @@ fail_start(struct plx_app_ctx *ctx, int error)
 	char said[512];
 	const char *fix = advice(error, e);
 
-	plx_fail(PLX_EXIT_DEVICE, "DPDK did not start: %s (%s); %s",
-		 error != 0 ? rte_strerror(error) : "bad EAL argument",
-		 what_was_said(e, said, sizeof(said)), fix);
+	if (*what_was_said(e, said, sizeof(said)) != '\0')
+		plx_fail(PLX_EXIT_DEVICE, "DPDK did not start: %s (%s); %s",
+		         rte_strerror(error), said, fix);
+	else if (error == EINVAL)
+		plx_fail(
+		        PLX_EXIT_DEVICE,
+		        "DPDK did not start: an EAL argument is unknown or lacks its value; correct "
+		        "those after '--' and in eal.extra");
+	else
+		plx_fail(PLX_EXIT_DEVICE, "DPDK did not start: %s; %s", rte_strerror(error),
+		         fix);
 	rte_eal_cleanup();
 	remember_runtime_dir(ctx);
 	if (ctx->signal.scrap_dir[0] != '\0')
@@ -228,6 +240,8 @@ init_quietly(const struct plx_eal *e)
 		if (null >= 0)
 			close(null);
 	}
+	/* getopt would add a line of its own about an argument it does not know. */
+	opterr = e->pass;
 	rc = rte_eal_init((int)e->args.cnt, e->argv);
 	if (saved >= 0) {
 		fflush(stdout);
@@ -240,7 +254,7 @@ init_quietly(const struct plx_eal *e)
 int
 plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 {
-	static const cookie_io_functions_t io = { .write = take_log };
+	static const cookie_io_functions_t io = {.write = take_log};
 	struct plx_eal *e = calloc(1, sizeof(*e));
 	int rc;
 
@@ -312,11 +326,13 @@ lacks_iface(const char *vdev, char iface[IF_NAMESIZE])
 	const char *arg = strstr(vdev, "iface=");
 	size_t len;
 
-	if (arg == NULL || (strncmp(vdev, "net_af_", 7) != 0 && strncmp(vdev, "net_pcap", 8) != 0))
+	if (arg == NULL ||
+	    (strncmp(vdev, "net_af_", 7) != 0 && strncmp(vdev, "net_pcap", 8) != 0))
 		return false;
 	arg += 6;
 	len = strcspn(arg, ",");
-	snprintf(iface, IF_NAMESIZE, "%.*s", (int)(len < IF_NAMESIZE ? len : IF_NAMESIZE - 1), arg);
+	snprintf(iface, IF_NAMESIZE, "%.*s",
+	         (int)(len < IF_NAMESIZE ? len : IF_NAMESIZE - 1), arg);
 	return if_nametoindex(iface) == 0;
 }
 
@@ -327,25 +343,29 @@ refuse_dev(struct plx_eal *e, const char *vdev, const char *name)
 	const char *right = missing_right(name);
 
 	if (right != NULL)
-		return plx_fail(PLX_EXIT_DEVICE,
-				"device '%s' needs %s; run as root, or give the program the "
-				"capabilities: 'pollux doctor' shows the setcap command",
-				vdev, right);
+		return plx_fail(
+		        PLX_EXIT_DEVICE,
+		        "device '%s' needs %s; run as root, or give the program the "
+		        "capabilities: 'pollux doctor' shows the setcap command",
+		        vdev, right);
 	if (lacks_iface(vdev, iface))
-		return plx_fail(PLX_EXIT_DEVICE,
-				"device '%s': there is no network device '%s' here; 'ip link' "
-				"lists those of this network namespace",
-				vdev, iface);
+		return plx_fail(
+		        PLX_EXIT_DEVICE,
+		        "device '%s': there is no network device '%s' here; 'ip link' "
+		        "lists those of this network namespace",
+		        vdev, iface);
 	if (strstr(e->said, "failed to parse device") != NULL)
-		return plx_fail(PLX_EXIT_DEVICE,
-				"device '%s': no driver of that name is installed; write a "
-				"driver and a number (net_ring0, net_memif0, net_af_packet0, "
-				"net_af_xdp0, net_tap0), 'pollux doctor' lists what is installed",
-				vdev);
-	return plx_fail(PLX_EXIT_DEVICE,
-			"device '%s' cannot be made: %s; check its arguments, 'pollux doctor' "
-			"looks at rights and interfaces",
-			vdev, what_was_said(e, said, sizeof(said)));
+		return plx_fail(
+		        PLX_EXIT_DEVICE,
+		        "device '%s': no driver of that name is installed; write a "
+		        "driver and a number (net_ring0, net_memif0, net_af_packet0, "
+		        "net_af_xdp0, net_tap0), 'pollux doctor' lists what is installed",
+		        vdev);
+	return plx_fail(
+	        PLX_EXIT_DEVICE,
+	        "device '%s' cannot be made: %s; check its arguments, 'pollux doctor' "
+	        "looks at rights and interfaces",
+	        vdev, what_was_said(e, said, sizeof(said)));
 }
 
 /* "net_af_packet0,iface=veth0": makes the device unless EAL's --vdev already did. */
@@ -376,8 +396,7 @@ find_nth(uint32_t n, uint16_t *id)
 {
 	uint16_t p;
 
-	RTE_ETH_FOREACH_DEV(p)
-	{
+	RTE_ETH_FOREACH_DEV (p) {
 		if (n-- == 0)
 			return *id = p, 0;
 	}
@@ -392,8 +411,8 @@ resolve_port(struct plx_app_ctx *ctx, uint32_t idx, struct plx_eal_port *out)
 	out->cfg = p;
 	out->dev_cnt = 0;
 	if (p->vdev.cnt > PLX_EAL_PORT_DEVS_MAX)
-		return plx_fail(PLX_EXIT_USAGE, "ports[%" PRIu32 "]: %d devices at most", idx,
-				PLX_EAL_PORT_DEVS_MAX);
+		return plx_fail(PLX_EXIT_USAGE, "ports[%" PRIu32 "]: %d devices at most",
+		                idx, PLX_EAL_PORT_DEVS_MAX);
 	for (uint32_t i = 0; i < p->vdev.cnt; i++) {
 		int rc = make_dev(ctx, p->vdev.v[i], &out->dev[i]);
 
@@ -406,15 +425,17 @@ resolve_port(struct plx_app_ctx *ctx, uint32_t idx, struct plx_eal_port *out)
 	out->dev_cnt = 1;
 	if (*p->match != '\0' && find_dev(p->match, &out->dev[0]) != 0)
 		return plx_fail(PLX_EXIT_DEVICE,
-				"ports[%" PRIu32 "]: no port '%s'; bind the device to vfio-pci "
-				"(dpdk-devbind.py -b vfio-pci %s) and write it as "
-				"'dpdk-devbind.py -s' shows it",
-				idx, p->match, p->match);
+		                "ports[%" PRIu32
+		                "]: no port '%s'; bind the device to vfio-pci "
+		                "(dpdk-devbind.py -b vfio-pci %s) and write it as "
+		                "'dpdk-devbind.py -s' shows it",
+		                idx, p->match, p->match);
 	if (*p->match == '\0' && find_nth(idx, &out->dev[0]) != 0)
 		return plx_fail(PLX_EXIT_DEVICE,
-				"ports[%" PRIu32 "] names no device and EAL found none for it; set "
-				"match (PCI address) or vdev (net_memif0,role=client)",
-				idx);
+		                "ports[%" PRIu32
+		                "] names no device and EAL found none for it; set "
+		                "match (PCI address) or vdev (net_memif0,role=client)",
+		                idx);
 	return PLX_EXIT_OK;
 }
 

@@ -30,9 +30,9 @@ struct plx_eal_want {
 
 /** What plx_eal_args() looks at; plx_eal_host() finds it out. */
 struct plx_eal_host {
-	char cpus[512];		 /**< processors this process may use, "0-3,8" */
-	uint32_t cpu_cnt;	 /**< how many */
-	uint64_t huge_free_mb;	 /**< free hugepages of all sizes, MiB */
+	char cpus[512];        /**< processors this process may use, "0-3,8" */
+	uint32_t cpu_cnt;      /**< how many */
+	uint64_t huge_free_mb; /**< free hugepages of all sizes, MiB */
 	long pid;
 };
 
@@ -50,8 +50,8 @@ bool plx_eal_has_cap(unsigned cap) PLX_ON_MAIN;
  * Thread: any. Owns: out is the caller's. Errors: as returned.
  */
 int plx_eal_args(const struct plx_config *c, const struct plx_strv *extra,
-		 const struct plx_eal_want *want, const struct plx_eal_host *host,
-		 struct plx_strv *out, struct plx_errtext *err) PLX_ANY_THREAD;
+                 const struct plx_eal_want *want, const struct plx_eal_host *host,
+                 struct plx_strv *out, struct plx_errtext *err) PLX_ANY_THREAD;
 
 /**
  * plx_eal_start() brings EAL up; plx_eal_stop() closes it and removes the runtime directory. Stop
@@ -80,6 +80,7 @@ struct plx_eal_port {
  * @return PLX_EXIT_OK, PLX_EXIT_DEVICE; the sentence has been printed
  * Thread: main. Owns: the devices end with EAL. Errors: as returned.
  */
-int plx_eal_ports(struct plx_app_ctx *ctx, struct plx_eal_port *out, uint32_t *cnt) PLX_ON_MAIN;
+int plx_eal_ports(struct plx_app_ctx *ctx, struct plx_eal_port *out, uint32_t *cnt)
+        PLX_ON_MAIN;
 
 #endif

@@ -33,7 +33,8 @@ list_cpus(struct plx_eal_host *h)
 		if (n + 16 > sizeof(h->cpus))
 			break;
 		n += (size_t)snprintf(h->cpus + n, sizeof(h->cpus) - n,
-				      i > first ? "%s%d-%d" : "%s%d", n > 0 ? "," : "", first, i);
+		                      i > first ? "%s%d-%d" : "%s%d", n > 0 ? "," : "",
+		                      first, i);
 	}
 }
 
@@ -138,33 +139,36 @@ struct memory {
 
 static int
 choose_memory(const struct plx_config *c, const struct plx_strv *extra,
-	      const struct plx_eal_want *want, const struct plx_eal_host *host, struct memory *m,
-	      struct plx_errtext *err)
+              const struct plx_eal_want *want, const struct plx_eal_host *host,
+              struct memory *m, struct plx_errtext *err)
 {
 	uint32_t need = want->memory_mb + EAL_OWN_MB;
 
 	m->no_huge = c->eal.no_huge == PLX_TRI_TRUE || has(extra, "--no-huge");
 	m->in_memory = c->eal.in_memory == PLX_TRI_TRUE || has(extra, "--in-memory");
 	if (m->no_huge && m->in_memory) {
-		plx_errtext_set(err, "--no-huge and --in-memory exclude each other (EAL refuses "
-				     "the pair); give one of them");
+		plx_errtext_set(err,
+		                "--no-huge and --in-memory exclude each other (EAL refuses "
+		                "the pair); give one of them");
 		return PLX_E_CONFIG;
 	}
 	if (c->eal.memory_mb != 0 && c->eal.memory_mb < need) {
-		plx_errtext_set(err,
-				"too little memory: this run needs %" PRIu32 " MiB, eal.memory_mb "
-				"is %" PRIu32 "; use --eal-memory-mb %" PRIu32 " or leave it out",
-				need, c->eal.memory_mb, need);
+		plx_errtext_set(
+		        err,
+		        "too little memory: this run needs %" PRIu32 " MiB, eal.memory_mb "
+		        "is %" PRIu32 "; use --eal-memory-mb %" PRIu32 " or leave it out",
+		        need, c->eal.memory_mb, need);
 		return PLX_E_NOMEM;
 	}
 	if (!m->no_huge && c->eal.no_huge == PLX_TRI_AUTO && !m->in_memory)
 		m->no_huge = host->huge_free_mb < need;
 	if (!m->no_huge && host->huge_free_mb < need) {
-		plx_errtext_set(err,
-				"too few hugepages: this run needs %" PRIu32 " MiB, %" PRIu64
-				" MiB are free; reserve them (dpdk-hugepages.py --setup %" PRIu32
-				"M) or use --eal-no-huge true",
-				need, host->huge_free_mb, need);
+		plx_errtext_set(
+		        err,
+		        "too few hugepages: this run needs %" PRIu32 " MiB, %" PRIu64
+		        " MiB are free; reserve them (dpdk-hugepages.py --setup %" PRIu32
+		        "M) or use --eal-no-huge true",
+		        need, host->huge_free_mb, need);
 		return PLX_E_NOMEM;
 	}
 	if (!m->no_huge && c->eal.in_memory == PLX_TRI_AUTO)
@@ -175,7 +179,7 @@ choose_memory(const struct plx_config *c, const struct plx_strv *extra,
 
 static int
 add_memory(const struct memory *m, const struct plx_config *c, const struct plx_strv *extra,
-	   struct plx_strv *out)
+           struct plx_strv *out)
 {
 	int rc = 0;
 
@@ -195,7 +199,8 @@ add_memory(const struct memory *m, const struct plx_config *c, const struct plx_
 /* (0-4)@(0,1): every lcore may run on every processor, so there may be more lcores. */
 static int
 add_lcores(const struct plx_config *c, const struct plx_strv *extra,
-	   const struct plx_eal_want *want, const struct plx_eal_host *host, struct plx_strv *out)
+           const struct plx_eal_want *want, const struct plx_eal_host *host,
+           struct plx_strv *out)
 {
 	uint32_t last = want->lcore_cnt > 1 ? want->lcore_cnt - 1 : 0;
 
@@ -231,13 +236,13 @@ add_devices(const struct plx_config *c, const struct plx_strv *extra, struct plx
 
 int
 plx_eal_args(const struct plx_config *c, const struct plx_strv *extra,
-	     const struct plx_eal_want *want, const struct plx_eal_host *host,
-	     struct plx_strv *out, struct plx_errtext *err)
+             const struct plx_eal_want *want, const struct plx_eal_host *host,
+             struct plx_strv *out, struct plx_errtext *err)
 {
 	/* DPDK speaks up at warnings; its notices and infos are for its own developers. */
-	static const char *const level[] = { "error", "warning", "warning", "debug" };
-	struct plx_strv all = { 0 };
-	struct memory m = { 0 };
+	static const char *const level[] = {"error", "warning", "warning", "debug"};
+	struct plx_strv all = {0};
+	struct memory m = {0};
 	int rc = 0;
 
 	for (uint32_t i = 0; i < c->eal.extra.cnt; i++)

@@ -16,9 +16,8 @@ struct report {
 	void *arg;
 };
 
-static void
-tell(const struct report *r, enum plx_verdict v, const char *topic, const char *fix,
-     const char *fmt, ...) PLX_PRINTF(5, 6);
+static void tell(const struct report *r, enum plx_verdict v, const char *topic,
+                 const char *fix, const char *fmt, ...) PLX_PRINTF(5, 6);
 
 static void
 tell(const struct report *r, enum plx_verdict v, const char *topic, const char *fix,
@@ -42,15 +41,20 @@ open_file(const struct report *r, const char *topic, const char *path)
 	char fix[320];
 
 	if (stat(path, &st) != 0) {
-		snprintf(fix, sizeof(fix), "correct the path, or make the file: ls -l %.250s", path);
-		tell(r, PLX_VERDICT_FAIL, topic, fix, "cannot find %s: %s", path, strerror(errno));
+		snprintf(fix, sizeof(fix),
+		         "correct the path, or make the file: ls -l %.250s", path);
+		tell(r, PLX_VERDICT_FAIL, topic, fix, "cannot find %s: %s", path,
+		     strerror(errno));
 	} else if (S_ISDIR(st.st_mode)) {
-		tell(r, PLX_VERDICT_FAIL, topic, "name the file in it", "%s is a directory, a file "
-		     "is expected", path);
+		tell(r, PLX_VERDICT_FAIL, topic, "name the file in it",
+		     "%s is a directory, a file "
+		     "is expected",
+		     path);
 	} else if ((f = fopen(path, "re")) == NULL) {
 		snprintf(fix, sizeof(fix), "let uid %u read it: setfacl -m u:%u:r %.200s",
-			 (unsigned)geteuid(), (unsigned)geteuid(), path);
-		tell(r, PLX_VERDICT_FAIL, topic, fix, "cannot read %s: %s", path, strerror(errno));
+		         (unsigned)geteuid(), (unsigned)geteuid(), path);
+		tell(r, PLX_VERDICT_FAIL, topic, fix, "cannot read %s: %s", path,
+		     strerror(errno));
 	}
 	return f;
 }
@@ -71,11 +75,12 @@ read_cert(const struct report *r, const char *topic, const char *path)
 		     "it must contain '-----BEGIN CERTIFICATE-----'; convert with openssl x509",
 		     "%s holds no PEM certificate", path);
 	else if (X509_cmp_time(X509_get0_notBefore(x), NULL) > 0)
-		tell(r, PLX_VERDICT_FAIL, topic, "set the clock, or use another certificate",
+		tell(r, PLX_VERDICT_FAIL, topic,
+		     "set the clock, or use another certificate",
 		     "the certificate in %s is not valid yet", path);
 	else if (X509_cmp_time(X509_get0_notAfter(x), NULL) < 0)
-		tell(r, PLX_VERDICT_FAIL, topic, "renew it", "the certificate in %s has expired",
-		     path);
+		tell(r, PLX_VERDICT_FAIL, topic, "renew it",
+		     "the certificate in %s has expired", path);
 	else if (X509_cmp_time(X509_get0_notAfter(x), &soon) < 0)
 		tell(r, PLX_VERDICT_WARN, topic, "renew it",
 		     "the certificate in %s expires within 14 days", path);
@@ -110,8 +115,10 @@ read_key(const struct report *r, const char *topic, const char *path)
 		     "it must be PEM and without a password: openssl pkey -in … -out …",
 		     "%s holds no private key that can be read", path);
 	else if (fstat(fileno(f), &st) == 0 && (st.st_mode & S_IROTH) != 0)
-		tell(r, PLX_VERDICT_WARN, topic, "chmod o-r", "everybody may read the private key "
-		     "%s", path);
+		tell(r, PLX_VERDICT_WARN, topic, "chmod o-r",
+		     "everybody may read the private key "
+		     "%s",
+		     path);
 	else
 		tell(r, PLX_VERDICT_OK, topic, "", "%s is a private key", path);
 	fclose(f);
@@ -132,7 +139,8 @@ check_pair(const struct plx_config *c, const struct report *r)
 		tell(r, PLX_VERDICT_FAIL, "tls.key",
 		     "give the key the certificate was made with: compare openssl x509 -pubkey and "
 		     "openssl pkey -pubout",
-		     "the key %s does not belong to the certificate %s", c->tls.key, c->tls.cert);
+		     "the key %s does not belong to the certificate %s", c->tls.key,
+		     c->tls.cert);
 	X509_free(x);
 	EVP_PKEY_free(key);
 }
@@ -152,7 +160,8 @@ check_dir(const struct report *r, const char *topic, const char *path, int right
 		     "%s is a file, a directory is expected", path);
 	else if (access(path, rights) != 0)
 		tell(r, PLX_VERDICT_FAIL, topic, "change its owner or mode: ls -ld",
-		     "this user may not %s in %s", (rights & W_OK) != 0 ? "write" : "read", path);
+		     "this user may not %s in %s", (rights & W_OK) != 0 ? "write" : "read",
+		     path);
 	else
 		tell(r, PLX_VERDICT_OK, topic, "", "%s can be used", path);
 }
@@ -177,8 +186,10 @@ check_output(const struct report *r, const char *topic, const char *path)
 		return;
 	}
 	snprintf(dir, sizeof(dir), "%.*s",
-		 slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path),
-		 slash == NULL ? "." : path);
+	         slash == NULL   ? 1
+	         : slash == path ? 1
+	                         : (int)(slash - path),
+	         slash == NULL ? "." : path);
 	if (access(dir, W_OK | X_OK) != 0)
 		tell(r, PLX_VERDICT_FAIL, topic, "make the directory, or change its mode",
 		     "%s cannot be made in %s: %s", path, dir, strerror(errno));
@@ -187,7 +198,7 @@ check_output(const struct report *r, const char *topic, const char *path)
 void
 plx_files_check(const struct plx_config *c, plx_finding_fn fn, void *arg)
 {
-	const struct report r = { fn, arg };
+	const struct report r = {fn, arg};
 	FILE *f;
 
 	check_pair(c, &r);

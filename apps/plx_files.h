@@ -24,8 +24,8 @@ enum plx_verdict {
  * @param text   one sentence
  * @param fix    what to do, a command where there is one; "" for OK
  */
-typedef void (*plx_finding_fn)(void *arg, enum plx_verdict v, const char *topic, const char *text,
-			       const char *fix);
+typedef void (*plx_finding_fn)(void *arg, enum plx_verdict v, const char *topic,
+                               const char *text, const char *fix);
 
 /**
  * plx_files_check() reports on every key that names a file or directory and is set.

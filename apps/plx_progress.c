@@ -15,8 +15,8 @@ plx_progress_init(struct plx_progress *p, enum plx_config_progress mode, FILE *o
 	memset(p, 0, sizeof(*p));
 	p->out = out;
 	p->off = mode == PLX_CONFIG_PROGRESS_NONE;
-	p->redraw = mode == PLX_CONFIG_PROGRESS_AUTO && isatty(fileno(out)) && term != NULL &&
-		    strcmp(term, "dumb") != 0;
+	p->redraw = mode == PLX_CONFIG_PROGRESS_AUTO && isatty(fileno(out)) &&
+	            term != NULL && strcmp(term, "dumb") != 0;
 	p->color = p->redraw && (no_color == NULL || *no_color == '\0');
 }
 
@@ -60,7 +60,7 @@ plx_progress_line(struct plx_progress *p, const char *fmt, ...)
 	if (len > max)
 		len = max;
 	fprintf(p->out, "\r%s%.*s%s%*s\r", p->color ? "\033[1m" : "", (int)len, line,
-		p->color ? "\033[0m" : "", p->shown > len ? (int)(p->shown - len) : 0, "");
+	        p->color ? "\033[0m" : "", p->shown > len ? (int)(p->shown - len) : 0, "");
 	p->shown = len;
 	fflush(p->out);
 }

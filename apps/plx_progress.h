@@ -28,8 +28,8 @@ struct plx_progress {
  * @param mode  of the configuration; LINE never redraws
  * Thread: main. Owns: out stays the caller's. Errors: none.
  */
-void plx_progress_init(struct plx_progress *p, enum plx_config_progress mode,
-		       FILE *out) PLX_ON_MAIN;
+void plx_progress_init(struct plx_progress *p, enum plx_config_progress mode, FILE *out)
+        PLX_ON_MAIN;
 
 /**
  * plx_progress_due() says whether a second has passed since the last line. Call it before the
@@ -38,7 +38,8 @@ void plx_progress_init(struct plx_progress *p, enum plx_config_progress mode,
  * Thread: main. Owns: nothing. Errors: none.
  */
 bool plx_progress_due(struct plx_progress *p, uint64_t now_ns) PLX_ON_MAIN;
-void plx_progress_line(struct plx_progress *p, const char *fmt, ...) PLX_PRINTF(2, 3) PLX_ON_MAIN;
+void plx_progress_line(struct plx_progress *p, const char *fmt, ...) PLX_PRINTF(2, 3)
+        PLX_ON_MAIN;
 
 /** plx_progress_end() takes a redrawn line off the screen, so that something else may follow. */
 void plx_progress_end(struct plx_progress *p) PLX_ON_MAIN;

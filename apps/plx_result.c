@@ -78,8 +78,9 @@ make_run(const struct plx_app_ctx *ctx)
 	config_hash(&ctx->cfg, hash);
 	gmtime_r(&now, &tm);
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return json_pack("{s:s, s:o, s:s, s:s, s:f}", "command", ctx->cmd->name, "argv", argv,
-			 "config_sha256", hash, "started", started, "duration_s", seconds_now());
+	return json_pack("{s:s, s:o, s:s, s:s, s:f}", "command", ctx->cmd->name, "argv",
+	                 argv, "config_sha256", hash, "started", started, "duration_s",
+	                 seconds_now());
 }
 
 static json_t *
@@ -98,30 +99,30 @@ make_env(void)
 	uname(&un);
 	snprintf(kernel, sizeof(kernel), "%s %s", un.sysname, un.release);
 	plx_eal_host(&host);
-	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:I}", "pollux", PLX_VERSION, "build",
-			 plx_build_flags(), "libraries", libs, "cpu", cpu, "cpus",
-			 (int)host.cpu_cnt, "kernel", kernel, "hugepages_free_mb",
-			 (json_int_t)host.huge_free_mb);
+	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:I}", "pollux", PLX_VERSION,
+	                 "build", plx_build_flags(), "libraries", libs, "cpu", cpu, "cpus",
+	                 (int)host.cpu_cnt, "kernel", kernel, "hugepages_free_mb",
+	                 (json_int_t)host.huge_free_mb);
 }
 
 json_t *
 plx_result_new(const struct plx_app_ctx *ctx)
 {
-	return json_pack("{s:s, s:o, s:o}", "schema", "pollux-result/1", "run", make_run(ctx),
-			 "env", make_env());
+	return json_pack("{s:s, s:o, s:o}", "schema", "pollux-result/1", "run",
+	                 make_run(ctx), "env", make_env());
 }
 
 json_t *
 plx_result_hist(const struct plx_hist *h)
 {
-	return json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)h->count,
-			 "mean_ns", plx_hist_mean(h), "min_ns",
-			 (json_int_t)plx_hist_percentile(h, 0), "max_ns",
-			 (json_int_t)plx_hist_percentile(h, 100), "p50_ns",
-			 (json_int_t)plx_hist_percentile(h, 50), "p90_ns",
-			 (json_int_t)plx_hist_percentile(h, 90), "p99_ns",
-			 (json_int_t)plx_hist_percentile(h, 99), "p999_ns",
-			 (json_int_t)plx_hist_percentile(h, 99.9));
+	return json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "count",
+	                 (json_int_t)h->count, "mean_ns", plx_hist_mean(h), "min_ns",
+	                 (json_int_t)plx_hist_percentile(h, 0), "max_ns",
+	                 (json_int_t)plx_hist_percentile(h, 100), "p50_ns",
+	                 (json_int_t)plx_hist_percentile(h, 50), "p90_ns",
+	                 (json_int_t)plx_hist_percentile(h, 90), "p99_ns",
+	                 (json_int_t)plx_hist_percentile(h, 99), "p999_ns",
+	                 (json_int_t)plx_hist_percentile(h, 99.9));
 }
 
 int
@@ -140,8 +141,9 @@ plx_result_write(struct plx_app_ctx *ctx, json_t *root, enum plx_exit exit_code)
 	snprintf(tmp, sizeof(tmp), "%.1000s.%ld", path, (long)getpid());
 	if (json_dump_file(root, tmp, JSON_INDENT(2)) == 0 && rename(tmp, path) == 0)
 		return 0;
-	plx_fail(PLX_EXIT_FAILED, "cannot write %s: %s; set telemetry.result to another file",
-		 path, strerror(errno));
+	plx_fail(PLX_EXIT_FAILED,
+	         "cannot write %s: %s; set telemetry.result to another file", path,
+	         strerror(errno));
 	unlink(tmp);
 	return PLX_E_IO;
 }

@@ -44,6 +44,7 @@ json_t *plx_result_hist(const struct plx_hist *h) PLX_ON_MAIN;
  * @return 0; PLX_E_IO after a sentence on stderr
  * Thread: main. Owns: root stays the caller's. Errors: as returned.
  */
-int plx_result_write(struct plx_app_ctx *ctx, json_t *root, enum plx_exit exit_code) PLX_ON_MAIN;
+int plx_result_write(struct plx_app_ctx *ctx, json_t *root, enum plx_exit exit_code)
+        PLX_ON_MAIN;
 
 #endif

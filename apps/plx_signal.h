@@ -18,7 +18,7 @@
 struct plx_signal {
 	_Atomic int got;     /**< first SIGINT or SIGTERM; 0 = none */
 	_Atomic bool reload; /**< SIGHUP came; whoever reloads clears it */
-	int fd;		     /**< eventfd, readable as soon as one of them came; for epoll */
+	int fd; /**< eventfd, readable as soon as one of them came; for epoll */
 	pthread_t thread;
 	bool running;
 	/** Removed when the second signal ends the process; "" = nothing. */

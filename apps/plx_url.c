@@ -20,14 +20,15 @@ refuse(struct plx_errtext *err, const char *url, const char *why)
 /* host[:port] or [v6][:port] in s..s+len. */
 static int
 parse_authority(const char *url, const char *s, size_t len, struct plx_url *out,
-		struct plx_errtext *err)
+                struct plx_errtext *err)
 {
 	const char *end = s + len, *host = s, *host_end = end, *port = NULL;
 	uint64_t number = 443;
 	char text[8];
 
 	if (memchr(s, '@', len) != NULL)
-		return refuse(err, url, "user names are not supported; remove what precedes '@'");
+		return refuse(err, url,
+		              "user names are not supported; remove what precedes '@'");
 	if (len > 0 && *s == '[') {
 		host_end = memchr(s, ']', len);
 		if (host_end == NULL)
@@ -35,7 +36,8 @@ parse_authority(const char *url, const char *s, size_t len, struct plx_url *out,
 		host++;
 		if (host_end + 1 < end) {
 			if (host_end[1] != ':')
-				return refuse(err, url, "':' and the port, or '/', must follow ']'");
+				return refuse(err, url,
+				              "':' and the port, or '/', must follow ']'");
 			port = host_end + 2;
 		}
 	} else {
@@ -45,8 +47,9 @@ parse_authority(const char *url, const char *s, size_t len, struct plx_url *out,
 			host_end = colon;
 			port = colon + 1;
 			if (memchr(port, ':', (size_t)(end - port)) != NULL)
-				return refuse(err, url, "an IPv6 address needs brackets: "
-							"https://[2001:db8::1]/");
+				return refuse(err, url,
+				              "an IPv6 address needs brackets: "
+				              "https://[2001:db8::1]/");
 		}
 	}
 	if (host_end == host)
@@ -63,10 +66,11 @@ parse_authority(const char *url, const char *s, size_t len, struct plx_url *out,
 	memcpy(out->host, host, (size_t)(host_end - host));
 	out->host[host_end - host] = '\0';
 	out->port = (uint16_t)number;
-	snprintf(out->authority, sizeof(out->authority), *s == '[' ? "[%s]" : "%s", out->host);
+	snprintf(out->authority, sizeof(out->authority), *s == '[' ? "[%s]" : "%s",
+	         out->host);
 	if (number != 443)
 		snprintf(out->authority + strlen(out->authority),
-			 sizeof(out->authority) - strlen(out->authority), ":%u", out->port);
+		         sizeof(out->authority) - strlen(out->authority), ":%u", out->port);
 	return 0;
 }
 
@@ -79,8 +83,9 @@ plx_url_parse(const char *s, struct plx_url *out, struct plx_errtext *err)
 	memset(out, 0, sizeof(*out));
 	for (const char *p = s; *p != '\0'; p++) {
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
-			return refuse(err, s, "spaces and control characters must be written as "
-					      "%20 and so on");
+			return refuse(err, s,
+			              "spaces and control characters must be written as "
+			              "%20 and so on");
 	}
 	if (strncasecmp(s, "https://", 8) != 0)
 		return refuse(err, s, "only https:// is spoken over QUIC");
@@ -91,16 +96,17 @@ plx_url_parse(const char *s, struct plx_url *out, struct plx_errtext *err)
 		return refuse(err, s, "the path is longer than 2046 bytes");
 	if (parse_authority(s, rest, auth_len, out, err) != 0)
 		return PLX_E_INVAL;
-	snprintf(out->path, sizeof(out->path), "%s%.*s", *slash == '/' ? "" : "/", (int)path_len,
-		 slash);
+	snprintf(out->path, sizeof(out->path), "%s%.*s", *slash == '/' ? "" : "/",
+	         (int)path_len, slash);
 	query = strchr(out->path, '?');
 	path_len = query != NULL ? (size_t)(query - out->path) : strlen(out->path);
 	while (path_len > 0 && out->path[path_len - 1] != '/')
 		path_len--;
 	snprintf(out->file, sizeof(out->file), "%.*s",
-		 (int)strcspn(out->path + path_len, "?"), out->path + path_len);
+	         (int)strcspn(out->path + path_len, "?"), out->path + path_len);
 	/* What would leave the output directory is no file name. */
-	if (out->file[0] == '\0' || strcmp(out->file, ".") == 0 || strcmp(out->file, "..") == 0)
+	if (out->file[0] == '\0' || strcmp(out->file, ".") == 0 ||
+	    strcmp(out->file, "..") == 0)
 		snprintf(out->file, sizeof(out->file), "index.html");
 	return 0;
 }
@@ -129,29 +135,31 @@ take_address(const struct sockaddr *sa, uint16_t port, struct plx_addr *out)
 
 int
 plx_resolve(const char *host, uint16_t port, enum plx_family family, struct plx_addr *out,
-	    uint32_t max, uint32_t *cnt, struct plx_errtext *err)
+            uint32_t max, uint32_t *cnt, struct plx_errtext *err)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_protocol = IPPROTO_UDP };
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_protocol = IPPROTO_UDP};
 	struct addrinfo *list = NULL;
 	int rc;
 
 	*cnt = 0;
 	hints.ai_family = family == PLX_FAMILY_IPV4   ? AF_INET
-			  : family == PLX_FAMILY_IPV6 ? AF_INET6
-						      : AF_UNSPEC;
+	                  : family == PLX_FAMILY_IPV6 ? AF_INET6
+	                                              : AF_UNSPEC;
 	rc = getaddrinfo(host, NULL, &hints, &list);
-	for (const struct addrinfo *a = list; rc == 0 && a != NULL && *cnt < max; a = a->ai_next)
+	for (const struct addrinfo *a = list; rc == 0 && a != NULL && *cnt < max;
+	     a = a->ai_next)
 		*cnt += take_address(a->ai_addr, port, &out[*cnt]);
 	if (list != NULL)
 		freeaddrinfo(list);
 	if (*cnt > 0)
 		return 0;
-	plx_errtext_set(err,
-			"%s does not resolve: %s; check the name, /etc/resolv.conf, or write an "
-			"address",
-			host,
-			rc == EAI_SYSTEM ? strerror(errno)
-			: rc != 0	 ? gai_strerror(rc)
-					 : "no address of the family wanted");
+	plx_errtext_set(
+	        err,
+	        "%s does not resolve: %s; check the name, /etc/resolv.conf, or write an "
+	        "address",
+	        host,
+	        rc == EAI_SYSTEM ? strerror(errno)
+	        : rc != 0        ? gai_strerror(rc)
+	                         : "no address of the family wanted");
 	return PLX_E_NOENT;
 }

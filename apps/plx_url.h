@@ -13,11 +13,12 @@
 
 /** An https URL in parts. */
 struct plx_url {
-	char host[256];	     /**< without brackets; what SNI and certificate are about */
-	char authority[272]; /**< as :authority wants it: brackets kept, port when not 443 */
-	char path[2048];     /**< begins with '/', with the query, without fragment */
-	char file[256];	     /**< last part of the path, "index.html" for '/' */
-	uint16_t port;	     /**< host order */
+	char host[256]; /**< without brackets; what SNI and certificate are about */
+	char authority
+	        [272];   /**< as :authority wants it: brackets kept, port when not 443 */
+	char path[2048]; /**< begins with '/', with the query, without fragment */
+	char file[256];  /**< last part of the path, "index.html" for '/' */
+	uint16_t port;   /**< host order */
 };
 
 /**
@@ -28,7 +29,8 @@ struct plx_url {
  * Thread: any. Owns: nothing. Errors: as returned.
  * Spec:   RFC 3986 section 3, RFC 9114 section 4.3.1
  */
-int plx_url_parse(const char *s, struct plx_url *out, struct plx_errtext *err) PLX_ANY_THREAD;
+int plx_url_parse(const char *s, struct plx_url *out, struct plx_errtext *err)
+        PLX_ANY_THREAD;
 
 /**
  * plx_resolve() gives the addresses of a host, in the order of the resolver.
@@ -40,7 +42,8 @@ int plx_url_parse(const char *s, struct plx_url *out, struct plx_errtext *err) P
  * Thread: main; may block for as long as the system's resolver does.
  * Owns:   nothing. Errors: as returned.
  */
-int plx_resolve(const char *host, uint16_t port, enum plx_family family, struct plx_addr *out,
-		uint32_t max, uint32_t *cnt, struct plx_errtext *err) PLX_ON_MAIN;
+int plx_resolve(const char *host, uint16_t port, enum plx_family family,
+                struct plx_addr *out, uint32_t max, uint32_t *cnt, struct plx_errtext *err)
+        PLX_ON_MAIN;
 
 #endif

@@ -28,7 +28,8 @@ numa_version(char *buf, size_t sz)
 	const char *so;
 
 	snprintf(buf, sz, "API %d", LIBNUMA_API_VERSION);
-	if (sym == NULL || dladdr(sym, &info) == 0 || realpath(info.dli_fname, path) == NULL)
+	if (sym == NULL || dladdr(sym, &info) == 0 ||
+	    realpath(info.dli_fname, path) == NULL)
 		return;
 	so = strstr(path, ".so.");
 	if (so != NULL)
@@ -39,25 +40,25 @@ void
 plx_versions(struct plx_version v[PLX_VERSION_CNT])
 {
 	static const struct plx_version fixed[PLX_VERSION_CNT] = {
-		{ .name = "DPDK", .minimum = "24.11", .built = "" },
-		{ .name = "ngtcp2", .minimum = "1.22.1", .built = NGTCP2_VERSION },
-		{ .name = "nghttp3", .minimum = "1.15.0", .built = NGHTTP3_VERSION },
-		{ .name = "OpenSSL", .minimum = "3.5.5", .built = OPENSSL_VERSION_STR },
-		{ .name = "intel-ipsec-mb", .minimum = "2.0.0", .built = IMB_VERSION_STR },
-		{ .name = "libnuma", .minimum = "", .built = "" },
-		{ .name = "jansson", .minimum = "2.14", .built = JANSSON_VERSION },
-		{ .name = "libcyaml", .minimum = "1.4", .built = "" },
-		{ .name = "glibc", .minimum = "", .built = "" },
+	        {.name = "DPDK", .minimum = "24.11", .built = ""},
+	        {.name = "ngtcp2", .minimum = "1.22.1", .built = NGTCP2_VERSION},
+	        {.name = "nghttp3", .minimum = "1.15.0", .built = NGHTTP3_VERSION},
+	        {.name = "OpenSSL", .minimum = "3.5.5", .built = OPENSSL_VERSION_STR},
+	        {.name = "intel-ipsec-mb", .minimum = "2.0.0", .built = IMB_VERSION_STR},
+	        {.name = "libnuma", .minimum = "", .built = ""},
+	        {.name = "jansson", .minimum = "2.14", .built = JANSSON_VERSION},
+	        {.name = "libcyaml", .minimum = "1.4", .built = ""},
+	        {.name = "glibc", .minimum = "", .built = ""},
 	};
 	const char *dpdk = rte_version();
 
 	memcpy(v, fixed, sizeof(fixed));
 	snprintf(v[0].version, sizeof(v[0].version), "%s",
-		 strncmp(dpdk, "DPDK ", 5) == 0 ? dpdk + 5 : dpdk);
+	         strncmp(dpdk, "DPDK ", 5) == 0 ? dpdk + 5 : dpdk);
 	snprintf(v[1].version, sizeof(v[1].version), "%s", ngtcp2_version(0)->version_str);
 	snprintf(v[2].version, sizeof(v[2].version), "%s", nghttp3_version(0)->version_str);
 	snprintf(v[3].version, sizeof(v[3].version), "%s",
-		 OpenSSL_version(OPENSSL_VERSION_STRING));
+	         OpenSSL_version(OPENSSL_VERSION_STRING));
 	snprintf(v[4].version, sizeof(v[4].version), "%s", imb_get_version_str());
 	numa_version(v[5].version, sizeof(v[5].version));
 	snprintf(v[6].version, sizeof(v[6].version), "%s", jansson_version_str());
@@ -82,24 +83,24 @@ plx_version_cmp(const char *a, const char *b)
 }
 
 #ifdef PLX_SANITIZE
-#define SANITIZE ", sanitizers"
+# define SANITIZE ", sanitizers"
 #else
-#define SANITIZE ""
+# define SANITIZE ""
 #endif
 #ifdef PLX_DEBUG
-#define CHECKS ", debug checks"
+# define CHECKS ", debug checks"
 #else
-#define CHECKS ""
+# define CHECKS ""
 #endif
 #ifdef __OPTIMIZE__
-#define OPTIMIZE "optimised"
+# define OPTIMIZE "optimised"
 #else
-#define OPTIMIZE "not optimised"
+# define OPTIMIZE "not optimised"
 #endif
 #ifdef __clang__
-#define COMPILER __VERSION__
+# define COMPILER __VERSION__
 #else
-#define COMPILER "gcc " __VERSION__
+# define COMPILER "gcc " __VERSION__
 #endif
 
 const char *

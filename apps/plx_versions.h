@@ -14,7 +14,7 @@
 
 struct plx_version {
 	const char *name;
-	char version[64]; /**< at run time */
+	char version[64];    /**< at run time */
 	const char *minimum; /**< what the code relies on; "" = nothing special */
 	const char *built;   /**< version of the headers; "" = unknown */
 };

@@ -39,8 +39,8 @@ refuse(struct plx_errtext *err, const char *where, const char *sentence)
 static int
 parse_bool(const char *text, bool *out)
 {
-	static const char *const yes[] = { "true", "yes", "on", "1" };
-	static const char *const no[] = { "false", "no", "off", "0" };
+	static const char *const yes[] = {"true", "yes", "on", "1"};
+	static const char *const no[] = {"false", "no", "off", "0"};
 
 	for (unsigned i = 0; i < 4; i++) {
 		if (strcmp(text, yes[i]) == 0)
@@ -53,10 +53,10 @@ parse_bool(const char *text, bool *out)
 
 static int
 set_enum(uint8_t *out, const struct plx_key *k, const char *text, const char *where,
-	 struct plx_errtext *err)
+         struct plx_errtext *err)
 {
 	char list[128];
-	struct plx_guess g = { 0 };
+	struct plx_guess g = {0};
 
 	for (uint8_t i = 0; k->names[i] != NULL; i++) {
 		if (strcmp(text, k->names[i]) == 0)
@@ -65,8 +65,8 @@ set_enum(uint8_t *out, const struct plx_key *k, const char *text, const char *wh
 	}
 	plx_key_format(k, list, sizeof(list));
 	if (g.best != NULL)
-		plx_errtext_set(err, "%s: '%s' is not one of %s; did you mean '%s'?", where, text,
-				list, g.best);
+		plx_errtext_set(err, "%s: '%s' is not one of %s; did you mean '%s'?", where,
+		                text, list, g.best);
 	else
 		plx_errtext_set(err, "%s: '%s' is not one of %s", where, text, list);
 	return PLX_E_CONFIG;
@@ -74,7 +74,7 @@ set_enum(uint8_t *out, const struct plx_key *k, const char *text, const char *wh
 
 static int
 parse_number(const struct plx_key *k, const char *text, const char *where, uint64_t *out,
-	     struct plx_errtext *err)
+             struct plx_errtext *err)
 {
 	char range[96];
 
@@ -82,14 +82,15 @@ parse_number(const struct plx_key *k, const char *text, const char *where, uint6
 		return *out = 0, 0;
 	plx_key_format(k, range, sizeof(range));
 	if (plx_u64_parse(text, out) != 0) {
-		plx_errtext_set(err, "%s: '%s' is not a whole number; allowed: %s", where, text,
-				range);
+		plx_errtext_set(err, "%s: '%s' is not a whole number; allowed: %s", where,
+		                text, range);
 		return PLX_E_CONFIG;
 	}
 	if (*out == 0 && k->word0 != NULL)
 		return 0;
 	if (*out < k->min || *out > k->max) {
-		plx_errtext_set(err, "%s: %s is out of range; allowed: %s", where, text, range);
+		plx_errtext_set(err, "%s: %s is out of range; allowed: %s", where, text,
+		                range);
 		return PLX_E_CONFIG;
 	}
 	return 0;
@@ -106,7 +107,8 @@ is_name(const char *s, size_t len)
 }
 
 static int
-check_form(const struct plx_key *k, const char *text, const char *where, struct plx_errtext *err)
+check_form(const struct plx_key *k, const char *text, const char *where,
+           struct plx_errtext *err)
 {
 	struct plx_errtext why;
 	struct plx_prefix prefix;
@@ -124,34 +126,44 @@ check_form(const struct plx_key *k, const char *text, const char *where, struct 
 	case PLX_FORM_IP:
 		return plx_ip_parse(text, &addr, &why) == 0 ? 0 : refuse(err, where, why.s);
 	case PLX_FORM_PREFIX:
-		return plx_prefix_parse(text, &prefix, &why) == 0 ? 0 : refuse(err, where, why.s);
+		return plx_prefix_parse(text, &prefix, &why) == 0
+		               ? 0
+		               : refuse(err, where, why.s);
 	case PLX_FORM_ENDPOINT:
-		return plx_endpoint_parse(text, 443, &addr, &why) == 0 ? 0
-								       : refuse(err, where, why.s);
+		return plx_endpoint_parse(text, 443, &addr, &why) == 0
+		               ? 0
+		               : refuse(err, where, why.s);
 	case PLX_FORM_MAC:
 		if (plx_mac_parse(text, bytes) == 0 && (bytes[0] & 1) == 0)
 			return 0;
-		plx_errtext_set(err, "%s: '%s' is not a station's MAC address; write "
-				     "02:00:5e:00:53:01", where, text);
+		plx_errtext_set(err,
+		                "%s: '%s' is not a station's MAC address; write "
+		                "02:00:5e:00:53:01",
+		                where, text);
 		return PLX_E_CONFIG;
 	case PLX_FORM_SERVER_ID:
 		if (plx_hex_parse(text, bytes, 4, &len) == 0)
 			return 0;
-		plx_errtext_set(err, "%s: '%s' is not 1 to 4 bytes of hex; write \"0a01\"", where,
-				text);
+		plx_errtext_set(err, "%s: '%s' is not 1 to 4 bytes of hex; write \"0a01\"",
+		                where, text);
 		return PLX_E_CONFIG;
 	case PLX_FORM_VDEV:
 		len = strcspn(text, ",");
 		if (len > 0 && is_name(text, len))
 			return 0;
-		plx_errtext_set(err, "%s: '%s' is not a device; write driver and number, then "
-				     "arguments: net_af_packet0,iface=veth0", where, text);
+		plx_errtext_set(err,
+		                "%s: '%s' is not a device; write driver and number, then "
+		                "arguments: net_af_packet0,iface=veth0",
+		                where, text);
 		return PLX_E_CONFIG;
 	case PLX_FORM_NAME:
 		if (strlen(text) < 48 && is_name(text, strlen(text)))
 			return 0;
-		plx_errtext_set(err, "%s: '%s' is not a name of up to 47 letters, digits, '-', '_' "
-				     "and '.'", where, text);
+		plx_errtext_set(
+		        err,
+		        "%s: '%s' is not a name of up to 47 letters, digits, '-', '_' "
+		        "and '.'",
+		        where, text);
 		return PLX_E_CONFIG;
 	default:
 		return 0;
@@ -179,8 +191,8 @@ set_str(char **out, const char *text)
 }
 
 static int
-set_value(void *out, const struct plx_key *k, const char *text, bool append, const char *where,
-	  struct plx_errtext *err)
+set_value(void *out, const struct plx_key *k, const char *text, bool append,
+          const char *where, struct plx_errtext *err)
 {
 	uint64_t number;
 	int rc;
@@ -207,7 +219,8 @@ set_value(void *out, const struct plx_key *k, const char *text, bool append, con
 		rc = check_form(k, text, where, err);
 		if (rc != 0)
 			return rc;
-		rc = k->type == PLX_KEY_LIST ? set_list(out, text, append) : set_str(out, text);
+		rc = k->type == PLX_KEY_LIST ? set_list(out, text, append)
+		                             : set_str(out, text);
 		if (rc != 0)
 			plx_errtext_set(err, "%s: out of memory", where);
 		return rc;
@@ -228,7 +241,8 @@ set_defaults(struct plx_config *c, bool ports, uint32_t port)
 			continue;
 		if (k[i].def != NULL || k[i].type == PLX_KEY_STR)
 			rc = set_value(member(c, &k[i], port), &k[i],
-				       k[i].def != NULL ? k[i].def : "", false, k[i].path, &err);
+			               k[i].def != NULL ? k[i].def : "", false, k[i].path,
+			               &err);
 		if (rc != 0)
 			return rc;
 	}
@@ -264,15 +278,17 @@ plx_config_fini(struct plx_config *c)
 }
 
 int
-plx_config_set(struct plx_config *c, const struct plx_key *k, uint32_t port, const char *text,
-	       bool append, const char *where, struct plx_errtext *err)
+plx_config_set(struct plx_config *c, const struct plx_key *k, uint32_t port,
+               const char *text, bool append, const char *where, struct plx_errtext *err)
 {
 	if (!is_port_key(k))
 		return set_value(member(c, k, 0), k, text, append, where, err);
 	if (port > c->port_cnt || port >= PLX_CONFIG_PORTS_MAX) {
-		plx_errtext_set(err, "%s: there are %" PRIu32 " ports, counted from 0; at most %d "
-				     "are possible, without gaps",
-				where, c->port_cnt, PLX_CONFIG_PORTS_MAX);
+		plx_errtext_set(err,
+		                "%s: there are %" PRIu32
+		                " ports, counted from 0; at most %d "
+		                "are possible, without gaps",
+		                where, c->port_cnt, PLX_CONFIG_PORTS_MAX);
 		return PLX_E_CONFIG;
 	}
 	if (port == c->port_cnt) {
@@ -287,7 +303,7 @@ plx_config_set(struct plx_config *c, const struct plx_key *k, uint32_t port, con
 
 void
 plx_config_get_text(const struct plx_config *c, const struct plx_key *k, uint32_t port,
-		    uint32_t item, char *buf, size_t sz)
+                    uint32_t item, char *buf, size_t sz)
 {
 	const void *m = const_member(c, k, port);
 	uint64_t number;
@@ -301,7 +317,8 @@ plx_config_get_text(const struct plx_config *c, const struct plx_key *k, uint32_
 		break;
 	case PLX_KEY_U32:
 	case PLX_KEY_U64:
-		number = k->type == PLX_KEY_U32 ? *(const uint32_t *)m : *(const uint64_t *)m;
+		number = k->type == PLX_KEY_U32 ? *(const uint32_t *)m
+		                                : *(const uint64_t *)m;
 		if (number == 0 && k->word0 != NULL)
 			snprintf(buf, sz, "%s", k->word0);
 		else
@@ -359,8 +376,8 @@ dump_value(const struct plx_config *c, const struct plx_key *k, uint32_t port, F
 
 /* One section's keys, then its sub-sections, which follow it in the table. */
 static void
-dump_keys(const struct plx_config *c, const char *section, uint32_t port, const char *indent,
-	  const char *first, FILE *out)
+dump_keys(const struct plx_config *c, const char *section, uint32_t port,
+          const char *indent, const char *first, FILE *out)
 {
 	uint32_t cnt;
 	const struct plx_key *k = plx_keys(&cnt);
@@ -368,7 +385,8 @@ dump_keys(const struct plx_config *c, const char *section, uint32_t port, const 
 	for (uint32_t i = 0; i < cnt; i++) {
 		if (!plx_key_in(&k[i], section))
 			continue;
-		fprintf(out, "%s%s: ", first != NULL ? first : indent, plx_key_leaf(k[i].path));
+		fprintf(out, "%s%s: ", first != NULL ? first : indent,
+		        plx_key_leaf(k[i].path));
 		first = NULL;
 		dump_value(c, &k[i], port, out);
 	}
@@ -426,7 +444,8 @@ check_port(const struct plx_config *c, uint32_t idx, struct plx_errtext *err)
 
 	snprintf(where, sizeof(where), "ports[%" PRIu32 "]", idx);
 	if (*p->match != '\0' && p->vdev.cnt > 0)
-		return refuse(err, where, "match and vdev exclude each other; keep one of them");
+		return refuse(err, where,
+		              "match and vdev exclude each other; keep one of them");
 	if (*p->gateway == '\0') {
 		if (*p->gateway_mac != '\0')
 			return refuse(err, where, "gateway_mac needs gateway");
@@ -436,11 +455,14 @@ check_port(const struct plx_config *c, uint32_t idx, struct plx_errtext *err)
 		return PLX_E_CONFIG;
 	for (uint32_t i = 0; i < p->addresses.cnt; i++)
 		reached |= plx_prefix_parse(p->addresses.v[i], &net, NULL) == 0 &&
-			   in_prefix(&net, &gw);
+		           in_prefix(&net, &gw);
 	if (reached)
 		return 0;
-	plx_errtext_set(err, "%s: gateway %s is in no network of addresses; give the address with "
-			     "its prefix, e.g. 192.0.2.10/24", where, p->gateway);
+	plx_errtext_set(
+	        err,
+	        "%s: gateway %s is in no network of addresses; give the address with "
+	        "its prefix, e.g. 192.0.2.10/24",
+	        where, p->gateway);
 	return PLX_E_CONFIG;
 }
 
@@ -451,26 +473,31 @@ plx_config_check(const struct plx_config *c, struct plx_errtext *err)
 	int rc;
 
 	if (c->eal.no_huge == PLX_TRI_TRUE && c->eal.in_memory == PLX_TRI_TRUE)
-		return refuse(err, "eal", "no_huge and in_memory exclude each other (DPDK refuses "
-					  "the pair); set one of them to auto");
+		return refuse(err, "eal",
+		              "no_huge and in_memory exclude each other (DPDK refuses "
+		              "the pair); set one of them to auto");
 	for (uint32_t i = 0; i < c->port_cnt; i++) {
 		rc = check_port(c, i, err);
 		if (rc != 0)
 			return rc;
 	}
 	if (q->max_stream_data > q->max_data) {
-		plx_errtext_set(err, "quic.max_stream_data: %" PRIu64 " exceeds quic.max_data, %"
-				     PRIu64 "; a stream cannot use more than its connection",
-				q->max_stream_data, q->max_data);
+		plx_errtext_set(err,
+		                "quic.max_stream_data: %" PRIu64
+		                " exceeds quic.max_data, %" PRIu64
+		                "; a stream cannot use more than its connection",
+		                q->max_stream_data, q->max_data);
 		return PLX_E_CONFIG;
 	}
 	if (q->keep_alive_ms >= q->idle_timeout_ms) {
-		plx_errtext_set(err, "quic.keep_alive_ms: %" PRIu32 " must be below "
-				     "quic.idle_timeout_ms, %" PRIu32,
-				q->keep_alive_ms, q->idle_timeout_ms);
+		plx_errtext_set(err,
+		                "quic.keep_alive_ms: %" PRIu32 " must be below "
+		                "quic.idle_timeout_ms, %" PRIu32,
+		                q->keep_alive_ms, q->idle_timeout_ms);
 		return PLX_E_CONFIG;
 	}
 	if ((*c->tls.cert == '\0') != (*c->tls.key == '\0'))
-		return refuse(err, "tls", "cert and key belong together; set both or neither");
+		return refuse(err, "tls",
+		              "cert and key belong together; set both or neither");
 	return 0;
 }

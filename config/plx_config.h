@@ -90,7 +90,7 @@ struct plx_config_eal {
 };
 
 struct plx_config_port {
-	char *match;	      /**< PCI address or name of a device that EAL probes itself */
+	char *match;          /**< PCI address or name of a device that EAL probes itself */
 	struct plx_strv vdev; /**< devices to make: one, or one per queue for af_xdp */
 	char *name;
 	uint32_t queues; /**< 0 = one per worker */
@@ -101,7 +101,7 @@ struct plx_config_port {
 	uint32_t vlan; /**< 0 = untagged */
 	struct {
 		uint8_t checksum; /**< enum plx_want */
-		uint8_t rss;	  /**< enum plx_want */
+		uint8_t rss;      /**< enum plx_want */
 	} offloads;
 	bool promiscuous;
 };
@@ -118,8 +118,8 @@ struct plx_config_quic {
 	uint32_t max_handshakes;
 	uint32_t handshake_timeout_ms;
 	uint32_t idle_timeout_ms;
-	uint32_t keep_alive_ms; /**< 0 = off */
-	uint64_t max_data;	/**< bytes */
+	uint32_t keep_alive_ms;   /**< 0 = off */
+	uint64_t max_data;        /**< bytes */
 	uint64_t max_stream_data; /**< bytes */
 	uint32_t max_streams;
 	uint32_t mtu; /**< UDP payload, bytes */
@@ -169,7 +169,7 @@ struct plx_config_demo {
 struct plx_config_telemetry {
 	bool dpdk;
 	uint8_t progress; /**< enum plx_config_progress */
-	char *result;	  /**< file */
+	char *result;     /**< file */
 };
 
 struct plx_config_log {
@@ -210,24 +210,24 @@ enum plx_key_form {
 	PLX_FORM_ENDPOINT,
 	PLX_FORM_MAC,
 	PLX_FORM_SERVER_ID, /**< hex, 1 to 4 bytes */
-	PLX_FORM_VDEV,	    /**< a driver's name, then arguments after a comma */
-	PLX_FORM_NAME,	    /**< letters, digits, '-', '_', '.' */
+	PLX_FORM_VDEV,      /**< a driver's name, then arguments after a comma */
+	PLX_FORM_NAME,      /**< letters, digits, '-', '_', '.' */
 };
 
 /** One key of the format. */
 struct plx_key {
 	const char *path;  /**< "quic.cc", "ports[].mtu" */
 	const char *alias; /**< short flag name, or NULL: "root" for --serve-root */
-	uint8_t type;	   /**< enum plx_key_type */
-	uint8_t form;	   /**< enum plx_key_form */
-	uint16_t off;	   /**< in struct plx_config, for "ports[]." in struct plx_config_port */
+	uint8_t type;      /**< enum plx_key_type */
+	uint8_t form;      /**< enum plx_key_form */
+	uint16_t off; /**< in struct plx_config, for "ports[]." in struct plx_config_port */
 	const char *word0; /**< numbers: the word that stands for 0, "auto"; or NULL */
 	const char *unit;  /**< numbers: for messages, or NULL */
 	uint64_t min, max; /**< numbers; 0 with word0 is always allowed */
 	const char *const *names; /**< enums; NULL-terminated */
-	const char *def;	  /**< default as text; NULL = empty */
-	const char *help;	  /**< one line */
-	const char *more;	  /**< limits; what larger and smaller do; or NULL */
+	const char *def;          /**< default as text; NULL = empty */
+	const char *help;         /**< one line */
+	const char *more;         /**< limits; what larger and smaller do; or NULL */
 };
 
 /** A group of keys: "quic", "quic.cid", "ports[]". The first one, "", is the top level. */
@@ -256,10 +256,10 @@ bool plx_key_in(const struct plx_key *k, const char *section) PLX_ANY_THREAD;
  * @return buf
  * Thread: any. Owns: nothing. Errors: none.
  */
-const char *plx_key_flag(const struct plx_key *k, uint32_t port,
-			 char buf[PLX_KEY_NAME_MAX]) PLX_ANY_THREAD;
-const char *plx_key_env(const struct plx_key *k, uint32_t port,
-			char buf[PLX_KEY_NAME_MAX]) PLX_ANY_THREAD;
+const char *plx_key_flag(const struct plx_key *k, uint32_t port, char buf[PLX_KEY_NAME_MAX])
+        PLX_ANY_THREAD;
+const char *plx_key_env(const struct plx_key *k, uint32_t port, char buf[PLX_KEY_NAME_MAX])
+        PLX_ANY_THREAD;
 
 /** plx_key_format() writes what may stand as value: "1..128 or auto", "cubic|reno|bbr". */
 void plx_key_format(const struct plx_key *k, char *buf, size_t sz) PLX_ANY_THREAD;
@@ -283,8 +283,8 @@ void plx_config_fini(struct plx_config *c) PLX_ON_MAIN;
  * Thread: main. Owns: text is copied. Errors: as returned; the key keeps its value.
  */
 int plx_config_set(struct plx_config *c, const struct plx_key *k, uint32_t port,
-		   const char *text, bool append, const char *where,
-		   struct plx_errtext *err) PLX_ON_MAIN;
+                   const char *text, bool append, const char *where,
+                   struct plx_errtext *err) PLX_ON_MAIN;
 
 /**
  * plx_config_load() reads a file over what is set; plx_config_load_text() the same from memory,
@@ -294,9 +294,10 @@ int plx_config_set(struct plx_config *c, const struct plx_key *k, uint32_t port,
  * @return 0, PLX_E_CONFIG with a sentence, PLX_E_NOMEM
  * Thread: main. Owns: nothing. Errors: as returned; then part of the file may be set.
  */
-int plx_config_load(struct plx_config *c, const char *path, struct plx_errtext *err) PLX_ON_MAIN;
-int plx_config_load_text(struct plx_config *c, const char *name, const char *text, size_t len,
-			 struct plx_errtext *err) PLX_ON_MAIN;
+int plx_config_load(struct plx_config *c, const char *path, struct plx_errtext *err)
+        PLX_ON_MAIN;
+int plx_config_load_text(struct plx_config *c, const char *name, const char *text,
+                         size_t len, struct plx_errtext *err) PLX_ON_MAIN;
 
 /**
  * plx_config_env() takes the variables that name a key; items of lists are separated by ';'. A
@@ -306,7 +307,8 @@ int plx_config_load_text(struct plx_config *c, const char *name, const char *tex
  * @return 0, PLX_E_CONFIG with a sentence, PLX_E_NOMEM
  * Thread: main. Owns: nothing. Errors: as returned.
  */
-int plx_config_env(struct plx_config *c, char *const *envp, struct plx_errtext *err) PLX_ON_MAIN;
+int plx_config_env(struct plx_config *c, char *const *envp, struct plx_errtext *err)
+        PLX_ON_MAIN;
 
 /**
  * plx_config_check() finds what contradicts itself: --no-huge with in-memory, a port that names
@@ -327,6 +329,6 @@ int plx_config_dump(const struct plx_config *c, FILE *out) PLX_ON_MAIN;
 
 /** plx_config_get() writes the text of one value (a list's item i) as a dump would, unquoted. */
 void plx_config_get_text(const struct plx_config *c, const struct plx_key *k, uint32_t port,
-			 uint32_t item, char *buf, size_t sz) PLX_ON_MAIN;
+                         uint32_t item, char *buf, size_t sz) PLX_ON_MAIN;
 
 #endif

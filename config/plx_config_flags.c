@@ -59,10 +59,11 @@ find_opt(const struct plx_flags_spec *spec, const char *name)
 }
 
 static int
-refuse_unknown(const struct plx_flags_spec *spec, const char *typed, struct plx_errtext *err)
+refuse_unknown(const struct plx_flags_spec *spec, const char *typed,
+               struct plx_errtext *err)
 {
 	char name[PLX_KEY_NAME_MAX], best[PLX_KEY_NAME_MAX] = "";
-	struct plx_guess g = { 0 };
+	struct plx_guess g = {0};
 	uint32_t cnt;
 	const struct plx_key *k = plx_keys(&cnt);
 
@@ -86,16 +87,17 @@ refuse_unknown(const struct plx_flags_spec *spec, const char *typed, struct plx_
 			g.best = best;
 	}
 	if (best[0] != '\0')
-		plx_errtext_set(err, "unknown flag '--%s'; did you mean '--%s'?", typed, best);
+		plx_errtext_set(err, "unknown flag '--%s'; did you mean '--%s'?", typed,
+		                best);
 	else
-		plx_errtext_set(err, "unknown flag '--%s'; 'pollux %s --help' lists them", typed,
-				spec->cmd);
+		plx_errtext_set(err, "unknown flag '--%s'; 'pollux %s --help' lists them",
+		                typed, spec->cmd);
 	return PLX_E_CONFIG;
 }
 
 static int
 add_key(struct plx_flags *f, const struct plx_key *k, uint32_t port, const char *flag,
-	const char *text)
+        const char *text)
 {
 	struct plx_flag_set *s = realloc(f->set, (f->set_cnt + 1) * sizeof(*s));
 
@@ -103,7 +105,7 @@ add_key(struct plx_flags *f, const struct plx_key *k, uint32_t port, const char 
 		return PLX_E_NOMEM;
 	f->set = s;
 	s = &s[f->set_cnt];
-	*s = (struct plx_flag_set){ .key = k, .port = port };
+	*s = (struct plx_flag_set){.key = k, .port = port};
 	if (asprintf(&s->flag, "--%s", flag) < 0) {
 		s->flag = NULL;
 		return PLX_E_NOMEM;
@@ -127,7 +129,7 @@ add_opt(struct plx_flags *f, const char *name, const char *arg)
  */
 static int
 take_flag(struct plx_flags *f, const struct plx_flags_spec *spec, const char *name,
-	  const char *value, const char *next, bool *used_next, struct plx_errtext *err)
+          const char *value, const char *next, bool *used_next, struct plx_errtext *err)
 {
 	const struct plx_opt *o = find_opt(spec, name);
 	const struct plx_key *k = NULL;
@@ -169,20 +171,22 @@ take_flag(struct plx_flags *f, const struct plx_flags_spec *spec, const char *na
 
 static int
 take_short(struct plx_flags *f, const struct plx_flags_spec *spec, const char *arg,
-	   const char *next, bool *used_next, struct plx_errtext *err)
+           const char *next, bool *used_next, struct plx_errtext *err)
 {
-	for (const struct plx_short *s = spec->shorts; s != NULL && s->letter != '\0'; s++) {
+	for (const struct plx_short *s = spec->shorts; s != NULL && s->letter != '\0';
+	     s++) {
 		if (s->letter == arg[1])
-			return take_flag(f, spec, s->flag, arg[2] != '\0' ? arg + 2 : NULL, next,
-					 used_next, err);
+			return take_flag(f, spec, s->flag, arg[2] != '\0' ? arg + 2 : NULL,
+			                 next, used_next, err);
 	}
-	plx_errtext_set(err, "unknown flag '%s'; 'pollux %s --help' lists them", arg, spec->cmd);
+	plx_errtext_set(err, "unknown flag '%s'; 'pollux %s --help' lists them", arg,
+	                spec->cmd);
 	return PLX_E_CONFIG;
 }
 
 int
 plx_flags_parse(struct plx_flags *f, const struct plx_flags_spec *spec, int argc,
-		char *const *argv, struct plx_errtext *err)
+                char *const *argv, struct plx_errtext *err)
 {
 	int rc = 0, i;
 
@@ -201,9 +205,10 @@ plx_flags_parse(struct plx_flags *f, const struct plx_flags_spec *spec, int argc
 		} else {
 			size_t len = eq != NULL ? (size_t)(eq - arg) - 2 : strlen(arg) - 2;
 
-			snprintf(name, sizeof(name), "%.*s", (int)(len < 60 ? len : 60), arg + 2);
-			rc = take_flag(f, spec, name, eq != NULL ? eq + 1 : NULL, next, &used_next,
-				       err);
+			snprintf(name, sizeof(name), "%.*s", (int)(len < 60 ? len : 60),
+			         arg + 2);
+			rc = take_flag(f, spec, name, eq != NULL ? eq + 1 : NULL, next,
+			               &used_next, err);
 		}
 		i += used_next;
 	}
@@ -296,7 +301,7 @@ looks_ours(const char *var)
 
 static int
 env_list(struct plx_config *c, const struct plx_key *k, uint32_t port, const char *value,
-	 const char *where, struct plx_errtext *err)
+         const char *where, struct plx_errtext *err)
 {
 	char *copy = strdup(value), *save = NULL;
 	int rc = plx_config_set(c, k, port, "", false, where, err);
@@ -326,8 +331,10 @@ plx_config_env(struct plx_config *c, char *const *envp, struct plx_errtext *err)
 		snprintf(where, sizeof(where), "%.*s", (int)strcspn(*envp, "="), *envp);
 		k = find_env(*envp, &port, &value);
 		if (k == NULL && looks_ours(*envp)) {
-			plx_errtext_set(err, "environment variable %s names no key; "
-					     "pollux.yaml(5) lists them", where);
+			plx_errtext_set(err,
+			                "environment variable %s names no key; "
+			                "pollux.yaml(5) lists them",
+			                where);
 			rc = PLX_E_CONFIG;
 		} else if (k != NULL && k->type == PLX_KEY_LIST) {
 			rc = env_list(c, k, port, value, where, err);

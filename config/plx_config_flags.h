@@ -43,7 +43,8 @@ struct plx_flag_set {
 struct plx_flags {
 	struct plx_flag_set *set;
 	uint32_t set_cnt;
-	struct plx_strv opt_names; /**< options given, with their arguments at the same place */
+	struct plx_strv
+	        opt_names; /**< options given, with their arguments at the same place */
 	struct plx_strv opt_args;
 	struct plx_strv operands;
 	struct plx_strv eal; /**< what followed "--" */
@@ -58,7 +59,7 @@ struct plx_flags {
  * Thread: main. Owns: f owns copies. Errors: as returned.
  */
 int plx_flags_parse(struct plx_flags *f, const struct plx_flags_spec *spec, int argc,
-		    char *const *argv, struct plx_errtext *err) PLX_ON_MAIN;
+                    char *const *argv, struct plx_errtext *err) PLX_ON_MAIN;
 void plx_flags_fini(struct plx_flags *f) PLX_ON_MAIN;
 
 /** plx_flags_opt() is the last argument of an option, "" without one, NULL: not given. */
@@ -71,6 +72,6 @@ const char *plx_flags_opt(const struct plx_flags *f, const char *name) PLX_ON_MA
  * Thread: main. Owns: nothing. Errors: as returned.
  */
 int plx_flags_apply(const struct plx_flags *f, struct plx_config *c,
-		    struct plx_errtext *err) PLX_ON_MAIN;
+                    struct plx_errtext *err) PLX_ON_MAIN;
 
 #endif

@@ -57,8 +57,7 @@ struct source {
 };
 
 static const cyaml_schema_value_t any_text = {
-	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)
-};
+        CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
 
 /* Sections in which a section stands: "" for "quic", "ports[]" for "ports[].offloads". */
 static bool
@@ -77,17 +76,18 @@ static cyaml_schema_field_t
 key_field(const struct schema *s, const struct plx_key *k, uint32_t slot)
 {
 	cyaml_schema_field_t f = {
-		.key = plx_key_leaf(k->path),
-		.data_offset = (uint32_t)offsetof(struct mapping, slot[slot].p),
-		.value = any_text,
+	        .key = plx_key_leaf(k->path),
+	        .data_offset = (uint32_t)offsetof(struct mapping, slot[slot].p),
+	        .value = any_text,
 	};
 	bool refused = s->refused == k;
 
 	if (k->type == PLX_KEY_LIST) {
 		f.count_offset = (uint32_t)offsetof(struct mapping, slot[slot].cnt);
 		f.count_size = sizeof(uint32_t);
-		f.value = (cyaml_schema_value_t){ CYAML_VALUE_SEQUENCE(
-			CYAML_FLAG_POINTER, char *, refused ? &s->allowed : &s->item, 0, 64) };
+		f.value = (cyaml_schema_value_t){
+		        CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER, char *,
+		                             refused ? &s->allowed : &s->item, 0, 64)};
 	} else if (refused) {
 		f.value = s->allowed;
 	}
@@ -97,23 +97,24 @@ key_field(const struct schema *s, const struct plx_key *k, uint32_t slot)
 
 static cyaml_schema_field_t
 section_field(const struct schema *s, const struct plx_key_section *sec, uint32_t slot,
-	      const cyaml_schema_field_t *fields)
+              const cyaml_schema_field_t *fields)
 {
 	cyaml_schema_field_t f = {
-		.key = plx_key_leaf(sec->path),
-		.data_offset = (uint32_t)offsetof(struct mapping, slot[slot].p),
+	        .key = plx_key_leaf(sec->path),
+	        .data_offset = (uint32_t)offsetof(struct mapping, slot[slot].p),
 	};
 
 	if (strcmp(sec->path, "ports[]") == 0) {
 		f.key = "ports";
 		f.count_offset = (uint32_t)offsetof(struct mapping, slot[slot].cnt);
 		f.count_size = sizeof(uint32_t);
-		f.value = (cyaml_schema_value_t){ CYAML_VALUE_SEQUENCE(
-			CYAML_FLAG_POINTER_NULL | CYAML_FLAG_OPTIONAL, struct mapping, &s->port, 0,
-			PLX_CONFIG_PORTS_MAX) };
+		f.value = (cyaml_schema_value_t){CYAML_VALUE_SEQUENCE(
+		        CYAML_FLAG_POINTER_NULL | CYAML_FLAG_OPTIONAL, struct mapping,
+		        &s->port, 0, PLX_CONFIG_PORTS_MAX)};
 	} else {
-		f.value = (cyaml_schema_value_t){ CYAML_VALUE_MAPPING(
-			CYAML_FLAG_POINTER_NULL | CYAML_FLAG_OPTIONAL, struct mapping, fields) };
+		f.value = (cyaml_schema_value_t){
+		        CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER_NULL | CYAML_FLAG_OPTIONAL,
+		                            struct mapping, fields)};
 	}
 	return f;
 }
@@ -137,15 +138,15 @@ build_schema(struct schema *s)
 		for (uint32_t j = 0; j < sec_cnt; j++) {
 			if (section_in(&sec[j], sec[i].path))
 				s->field[n++] = section_field(s, &sec[j], KEYS_MAX + j,
-							      &s->field[start[j]]);
+				                              &s->field[start[j]]);
 		}
 		s->field[n++] = (cyaml_schema_field_t)CYAML_FIELD_END;
 		if (strcmp(sec[i].path, "ports[]") == 0)
-			s->port = (cyaml_schema_value_t){ CYAML_VALUE_MAPPING(
-				CYAML_FLAG_DEFAULT, struct mapping, &s->field[start[i]]) };
+			s->port = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(
+			        CYAML_FLAG_DEFAULT, struct mapping, &s->field[start[i]])};
 	}
-	s->top = (cyaml_schema_value_t){ CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct mapping,
-							     &s->field[start[0]]) };
+	s->top = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(
+	        CYAML_FLAG_POINTER, struct mapping, &s->field[start[0]])};
 }
 
 static void
@@ -164,7 +165,7 @@ take_complaint(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
 		c->line = (unsigned)strtoul(p + 7, NULL, 10);
 	if (c->text[0] == '\0')
 		snprintf(c->text, sizeof(c->text), "%.255s",
-			 strncmp(line, "Load: ", 6) == 0 ? line + 6 : line);
+		         strncmp(line, "Load: ", 6) == 0 ? line + 6 : line);
 }
 
 static cyaml_err_t
@@ -172,15 +173,15 @@ load(const struct schema *s, const struct source *src, struct complaint *said,
      struct mapping **out)
 {
 	cyaml_config_t cfg = {
-		.log_fn = take_complaint,
-		.log_ctx = said,
-		.log_level = CYAML_LOG_ERROR,
-		.mem_fn = cyaml_mem,
-		.flags = CYAML_CFG_DEFAULT,
+	        .log_fn = take_complaint,
+	        .log_ctx = said,
+	        .log_level = CYAML_LOG_ERROR,
+	        .mem_fn = cyaml_mem,
+	        .flags = CYAML_CFG_DEFAULT,
 	};
 	cyaml_data_t *data = NULL;
-	cyaml_err_t e = cyaml_load_data((const uint8_t *)src->text, src->len, &cfg, &s->top, &data,
-					NULL);
+	cyaml_err_t e = cyaml_load_data((const uint8_t *)src->text, src->len, &cfg, &s->top,
+	                                &data, NULL);
 
 	*out = data;
 	return e;
@@ -189,7 +190,7 @@ load(const struct schema *s, const struct source *src, struct complaint *said,
 static void
 unload(const struct schema *s, struct mapping *m)
 {
-	cyaml_config_t cfg = { .mem_fn = cyaml_mem };
+	cyaml_config_t cfg = {.mem_fn = cyaml_mem};
 
 	cyaml_free(&cfg, &s->top, m, 0);
 }
@@ -205,7 +206,8 @@ line_of_key(const struct source *src, const char *key, unsigned from, unsigned s
 		const char *eol = memchr(p, '\n', (size_t)(end - p));
 		const char *stop = eol != NULL ? eol : end;
 
-		for (const char *q = p; line >= from && q + key_len < stop && *q != '#'; q++) {
+		for (const char *q = p; line >= from && q + key_len < stop && *q != '#';
+		     q++) {
 			const char *after = q + key_len;
 
 			if (memcmp(q, key, key_len) != 0 ||
@@ -227,19 +229,20 @@ line_of_key(const struct source *src, const char *key, unsigned from, unsigned s
  * again under a schema in which only the values of this key before it are allowed.
  */
 static unsigned
-line_of_value(const struct source *src, const struct plx_key *k, const struct plx_strv *before)
+line_of_value(const struct source *src, const struct plx_key *k,
+              const struct plx_strv *before)
 {
 	struct schema *s = calloc(1, sizeof(*s));
 	cyaml_strval_t *words = calloc(before->cnt + 1, sizeof(*words));
-	struct complaint said = { 0 };
+	struct complaint said = {0};
 	struct mapping *m = NULL;
 
 	if (s != NULL && words != NULL) {
 		for (uint32_t i = 0; i < before->cnt; i++)
 			words[i].str = before->v[i];
 		s->refused = k;
-		s->allowed = (cyaml_schema_value_t){ CYAML_VALUE_ENUM(
-			CYAML_FLAG_POINTER | CYAML_FLAG_STRICT, int, words, before->cnt) };
+		s->allowed = (cyaml_schema_value_t){CYAML_VALUE_ENUM(
+		        CYAML_FLAG_POINTER | CYAML_FLAG_STRICT, int, words, before->cnt)};
 		build_schema(s);
 		if (load(s, src, &said, &m) == CYAML_OK)
 			unload(s, m);
@@ -255,14 +258,15 @@ is_known_leaf(const char *word, const char **meant)
 	uint32_t key_cnt, sec_cnt;
 	const struct plx_key *k = plx_keys(&key_cnt);
 	const struct plx_key_section *sec = plx_key_sections(&sec_cnt);
-	struct plx_guess g = { 0 };
+	struct plx_guess g = {0};
 
 	for (uint32_t i = 0; i < key_cnt; i++)
 		plx_guess_offer(&g, word, plx_key_leaf(k[i].path));
 	for (uint32_t i = 1; i < sec_cnt; i++)
 		plx_guess_offer(&g, word,
-				strcmp(sec[i].path, "ports[]") == 0 ? "ports"
-								    : plx_key_leaf(sec[i].path));
+		                strcmp(sec[i].path, "ports[]") == 0
+		                        ? "ports"
+		                        : plx_key_leaf(sec[i].path));
 	*meant = g.best;
 	return g.best != NULL && g.dist == 0;
 }
@@ -282,27 +286,31 @@ section_of_leaf(const char *word)
 }
 
 static void
-explain_unknown(const struct source *src, const char *key, unsigned from, struct plx_errtext *err)
+explain_unknown(const struct source *src, const char *key, unsigned from,
+                struct plx_errtext *err)
 {
 	unsigned line = line_of_key(src, key, from, 0);
 	const char *meant, *path;
 
 	if (is_known_leaf(key, &meant) && (path = section_of_leaf(key)) != NULL)
-		plx_errtext_set(err, "%s:%u: key '%s' does not belong here; its place is %s",
-				src->name, line, key, path);
+		plx_errtext_set(err,
+		                "%s:%u: key '%s' does not belong here; its place is %s",
+		                src->name, line, key, path);
 	else if (meant != NULL)
-		plx_errtext_set(err, "%s:%u: unknown key '%s'; did you mean '%s'?", src->name,
-				line, key, meant);
+		plx_errtext_set(err, "%s:%u: unknown key '%s'; did you mean '%s'?",
+		                src->name, line, key, meant);
 	else
-		plx_errtext_set(err, "%s:%u: unknown key '%s'; pollux.yaml(5) lists the keys",
-				src->name, line, key);
+		plx_errtext_set(err,
+		                "%s:%u: unknown key '%s'; pollux.yaml(5) lists the keys",
+		                src->name, line, key);
 }
 
 static int
 explain(const struct source *src, cyaml_err_t e, const struct complaint *said,
-	struct plx_errtext *err)
+        struct plx_errtext *err)
 {
-	static const char unexpected[] = "Unexpected key: ", seen[] = "Mapping field already seen: ";
+	static const char unexpected[] = "Unexpected key: ",
+	                  seen[] = "Mapping field already seen: ";
 	static const char yaml[] = "libyaml: ";
 	unsigned line = said->line > 0 ? said->line : 1;
 	const char *text = said->text;
@@ -311,24 +319,26 @@ explain(const struct source *src, cyaml_err_t e, const struct complaint *said,
 		explain_unknown(src, text + sizeof(unexpected) - 1, line, err);
 	else if (strncmp(text, seen, sizeof(seen) - 1) == 0)
 		plx_errtext_set(err, "%s:%u: key '%s' is given twice", src->name,
-				line_of_key(src, text + sizeof(seen) - 1, line, 1),
-				text + sizeof(seen) - 1);
+		                line_of_key(src, text + sizeof(seen) - 1, line, 1),
+		                text + sizeof(seen) - 1);
 	else if (strstr(text, "Expecting MAPPING, got event: ") != NULL)
-		plx_errtext_set(err, "%s:%u: 'key: value' lines are expected here", src->name, line);
+		plx_errtext_set(err, "%s:%u: 'key: value' lines are expected here",
+		                src->name, line);
 	else if (strstr(text, "Expecting SEQUENCE, got event: ") != NULL)
-		plx_errtext_set(err, "%s:%u: a list is expected here; write [\"…\"]", src->name,
-				line);
+		plx_errtext_set(err, "%s:%u: a list is expected here; write [\"…\"]",
+		                src->name, line);
 	else if (strstr(text, "Expecting STRING, got event: ") != NULL)
-		plx_errtext_set(err, "%s:%u: one value is expected here, not a list or a section",
-				src->name, line);
+		plx_errtext_set(
+		        err, "%s:%u: one value is expected here, not a list or a section",
+		        src->name, line);
 	else if (strncmp(text, yaml, sizeof(yaml) - 1) == 0)
 		plx_errtext_set(err, "%s:%u: this is not YAML: %s", src->name, line,
-				text + sizeof(yaml) - 1);
+		                text + sizeof(yaml) - 1);
 	else if (e == CYAML_ERR_OOM)
 		plx_errtext_set(err, "%s: out of memory", src->name);
 	else
 		plx_errtext_set(err, "%s:%u: %s", src->name, line,
-				text[0] != '\0' ? text : cyaml_strerror(e));
+		                text[0] != '\0' ? text : cyaml_strerror(e));
 	return e == CYAML_ERR_OOM ? PLX_E_NOMEM : PLX_E_CONFIG;
 }
 
@@ -366,14 +376,16 @@ port_cnt_of(const struct mapping *top)
 }
 
 static int
-apply_text(struct plx_config *c, const struct source *src, const struct plx_key *k, uint32_t port,
-	   const char *text, bool append, struct plx_strv *before, struct plx_errtext *err)
+apply_text(struct plx_config *c, const struct source *src, const struct plx_key *k,
+           uint32_t port, const char *text, bool append, struct plx_strv *before,
+           struct plx_errtext *err)
 {
 	struct plx_errtext why;
 	int rc = plx_config_set(c, k, port, text, append, k->path, &why);
 
 	if (rc == PLX_E_CONFIG)
-		plx_errtext_set(err, "%s:%u: %s", src->name, line_of_value(src, k, before), why.s);
+		plx_errtext_set(err, "%s:%u: %s", src->name, line_of_value(src, k, before),
+		                why.s);
 	else if (rc != 0)
 		*err = why;
 	else
@@ -383,11 +395,11 @@ apply_text(struct plx_config *c, const struct source *src, const struct plx_key 
 
 static int
 apply_key(struct plx_config *c, const struct source *src, const struct mapping *top,
-	  const struct plx_key *k, uint32_t slot, struct plx_errtext *err)
+          const struct plx_key *k, uint32_t slot, struct plx_errtext *err)
 {
 	bool of_port = strncmp(k->path, "ports[].", 8) == 0;
 	uint32_t copies = of_port ? port_cnt_of(top) : 1;
-	struct plx_strv before = { 0 };
+	struct plx_strv before = {0};
 	int rc = 0;
 
 	for (uint32_t p = 0; p < copies && rc == 0; p++) {
@@ -402,8 +414,8 @@ apply_key(struct plx_config *c, const struct source *src, const struct mapping *
 		/* "" empties a list; what the text has replaces what was there. */
 		rc = plx_config_set(c, k, p, "", false, k->path, err);
 		for (uint32_t i = 0; i < m->slot[slot].cnt && rc == 0; i++)
-			rc = apply_text(c, src, k, p, ((char **)m->slot[slot].p)[i], true, &before,
-					err);
+			rc = apply_text(c, src, k, p, ((char **)m->slot[slot].p)[i], true,
+			                &before, err);
 	}
 	plx_strv_clear(&before);
 	return rc;
@@ -439,11 +451,11 @@ apply(struct plx_config *c, const struct source *src, const struct mapping *top,
 
 int
 plx_config_load_text(struct plx_config *c, const char *name, const char *text, size_t len,
-		     struct plx_errtext *err)
+                     struct plx_errtext *err)
 {
-	const struct source src = { .name = name, .text = text, .len = len };
+	const struct source src = {.name = name, .text = text, .len = len};
 	struct schema *s = calloc(1, sizeof(*s));
-	struct complaint said = { 0 };
+	struct complaint said = {0};
 	struct mapping *m = NULL;
 	cyaml_err_t e;
 	int rc = 0;
@@ -476,8 +488,9 @@ slurp(const char *path, size_t *len, struct plx_errtext *err)
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		plx_errtext_set(err, "cannot read %s: %s", path, strerror(errno));
 	} else if (S_ISDIR(st.st_mode)) {
-		plx_errtext_set(err, "cannot read %s: it is a directory, a YAML file is expected",
-				path);
+		plx_errtext_set(
+		        err, "cannot read %s: it is a directory, a YAML file is expected",
+		        path);
 	} else if ((buf = malloc(FILE_MAX + 1)) == NULL) {
 		plx_errtext_set(err, "%s: out of memory", path);
 	} else {
@@ -487,8 +500,9 @@ slurp(const char *path, size_t *len, struct plx_errtext *err)
 		if (n < 0)
 			plx_errtext_set(err, "cannot read %s: %s", path, strerror(errno));
 		if (*len > FILE_MAX) {
-			plx_errtext_set(err, "%s is larger than %d KiB, no configuration is", path,
-					FILE_MAX / 1024);
+			plx_errtext_set(err,
+			                "%s is larger than %d KiB, no configuration is",
+			                path, FILE_MAX / 1024);
 			n = -1;
 		}
 	}

@@ -9,32 +9,32 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const tri_names[] = { "auto", "true", "false", NULL };
-static const char *const want_names[] = { "off", "prefer", "require", NULL };
-static const char *const idle_names[] = { "poll", "pause", "adaptive", NULL };
-static const char *const cc_names[] = { "cubic", "reno", "bbr", NULL };
-static const char *const retry_names[] = { "off", "on", "auto", NULL };
-static const char *const steer_names[] = { "masked", "clear", NULL };
-static const char *const progress_names[] = { "auto", "line", "none", NULL };
-static const char *const level_names[] = { "error", "warn", "info", "debug", NULL };
+static const char *const tri_names[] = {"auto", "true", "false", NULL};
+static const char *const want_names[] = {"off", "prefer", "require", NULL};
+static const char *const idle_names[] = {"poll", "pause", "adaptive", NULL};
+static const char *const cc_names[] = {"cubic", "reno", "bbr", NULL};
+static const char *const retry_names[] = {"off", "on", "auto", NULL};
+static const char *const steer_names[] = {"masked", "clear", NULL};
+static const char *const progress_names[] = {"auto", "line", "none", NULL};
+static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
 
-#define AT(member)	offsetof(struct plx_config, member)
+#define AT(member)      offsetof(struct plx_config, member)
 #define AT_PORT(member) offsetof(struct plx_config_port, member)
 
 static const struct plx_key_section sections[] = {
-	{ "", "the format itself" },
-	{ "eal", "what DPDK's environment layer is given" },
-	{ "ports[]", "network ports, a list" },
-	{ "ports[].offloads", "what the port should do instead of the processor" },
-	{ "workers", "polling threads" },
-	{ "quic", "the transport" },
-	{ "quic.cid", "connection IDs that this server issues" },
-	{ "tls", "certificates and trust" },
-	{ "serve", "pollux serve" },
-	{ "get", "pollux get" },
-	{ "demo", "pollux demo" },
-	{ "telemetry", "what can be seen from outside" },
-	{ "log", "messages on stderr" },
+        {"", "the format itself"},
+        {"eal", "what DPDK's environment layer is given"},
+        {"ports[]", "network ports, a list"},
+        {"ports[].offloads", "what the port should do instead of the processor"},
+        {"workers", "polling threads"},
+        {"quic", "the transport"},
+        {"quic.cid", "connection IDs that this server issues"},
+        {"tls", "certificates and trust"},
+        {"serve", "pollux serve"},
+        {"get", "pollux get"},
+        {"demo", "pollux demo"},
+        {"telemetry", "what can be seen from outside"},
+        {"log", "messages on stderr"},
 };
 
 /* clang-format off */
@@ -309,7 +309,8 @@ plx_key_flag(const struct plx_key *k, uint32_t port, char buf[PLX_KEY_NAME_MAX])
 		if (port == 0)
 			n = (size_t)snprintf(buf, PLX_KEY_NAME_MAX, "port-");
 		else
-			n = (size_t)snprintf(buf, PLX_KEY_NAME_MAX, "port%" PRIu32 "-", port);
+			n = (size_t)snprintf(buf, PLX_KEY_NAME_MAX, "port%" PRIu32 "-",
+			                     port);
 	}
 	for (; *p != '\0' && n < PLX_KEY_NAME_MAX - 1; p++)
 		buf[n++] = *p == '.' || *p == '_' ? '-' : *p;
@@ -332,11 +333,16 @@ static const char *
 form_text(uint8_t form)
 {
 	static const char *const text[] = {
-		[PLX_FORM_ANY] = "text",	 [PLX_FORM_FILE] = "file",
-		[PLX_FORM_DIR] = "directory",	 [PLX_FORM_IP] = "address",
-		[PLX_FORM_PREFIX] = "address/prefix", [PLX_FORM_ENDPOINT] = "[address]:port",
-		[PLX_FORM_MAC] = "MAC address",	 [PLX_FORM_SERVER_ID] = "hex",
-		[PLX_FORM_VDEV] = "device",	 [PLX_FORM_NAME] = "name",
+	        [PLX_FORM_ANY] = "text",
+	        [PLX_FORM_FILE] = "file",
+	        [PLX_FORM_DIR] = "directory",
+	        [PLX_FORM_IP] = "address",
+	        [PLX_FORM_PREFIX] = "address/prefix",
+	        [PLX_FORM_ENDPOINT] = "[address]:port",
+	        [PLX_FORM_MAC] = "MAC address",
+	        [PLX_FORM_SERVER_ID] = "hex",
+	        [PLX_FORM_VDEV] = "device",
+	        [PLX_FORM_NAME] = "name",
 	};
 
 	return text[form];
@@ -355,14 +361,15 @@ plx_key_format(const struct plx_key *k, char *buf, size_t sz)
 		buf[0] = '\0';
 		for (uint32_t i = 0; k->names[i] != NULL && n < sz; i++)
 			n += (size_t)snprintf(buf + n, sz - n, "%s%s", i > 0 ? "|" : "",
-					      k->names[i]);
+			                      k->names[i]);
 		break;
 	case PLX_KEY_U32:
 	case PLX_KEY_U64:
 		if (k->max == UINT64_MAX)
 			n = (size_t)snprintf(buf, sz, "number");
 		else
-			n = (size_t)snprintf(buf, sz, "%" PRIu64 "..%" PRIu64, k->min, k->max);
+			n = (size_t)snprintf(buf, sz, "%" PRIu64 "..%" PRIu64, k->min,
+			                     k->max);
 		if (k->unit != NULL && n < sz)
 			n += (size_t)snprintf(buf + n, sz - n, " %s", k->unit);
 		if (k->word0 != NULL && n < sz)

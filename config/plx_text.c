@@ -62,7 +62,7 @@ plx_strv_clear(struct plx_strv *l)
 	for (uint32_t i = 0; i < l->cnt; i++)
 		free(l->v[i]);
 	free(l->v);
-	*l = (struct plx_strv){ 0 };
+	*l = (struct plx_strv){0};
 }
 
 static char
@@ -92,8 +92,8 @@ plx_near(const char *a, const char *b)
 				best = d[i - 1][j] + 1;
 			if (d[i][j - 1] + 1 < best)
 				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && x == letter(b[j - 2]) && letter(a[i - 2]) == y &&
-			    d[i - 2][j - 2] + 1 < best)
+			if (i > 1 && j > 1 && x == letter(b[j - 2]) &&
+			    letter(a[i - 2]) == y && d[i - 2][j - 2] + 1 < best)
 				best = d[i - 2][j - 2] + 1;
 			d[i][j] = best;
 		}
@@ -200,7 +200,8 @@ plx_ip_parse(const char *s, struct plx_addr *out, struct plx_errtext *err)
 {
 	if (parse_ip(s, strlen(s), out) == 0)
 		return 0;
-	plx_errtext_set(err, "'%s' is not an IP address; write 192.0.2.1 or 2001:db8::1", s);
+	plx_errtext_set(err, "'%s' is not an IP address; write 192.0.2.1 or 2001:db8::1",
+	                s);
 	return PLX_E_INVAL;
 }
 
@@ -213,15 +214,15 @@ plx_prefix_parse(const char *s, struct plx_prefix *out, struct plx_errtext *err)
 
 	if (parse_ip(s, len, &out->addr) != 0) {
 		plx_errtext_set(err,
-				"'%s' is not an address with prefix; write 192.0.2.1/24 or "
-				"2001:db8::1/64",
-				s);
+		                "'%s' is not an address with prefix; write 192.0.2.1/24 or "
+		                "2001:db8::1/64",
+		                s);
 		return PLX_E_INVAL;
 	}
 	bits = max = out->addr.family == PLX_FAMILY_IPV4 ? 32 : 128;
 	if (slash != NULL && (plx_u64_parse(slash + 1, &bits) != 0 || bits > max)) {
 		plx_errtext_set(err, "'%s': the prefix after '/' must be 0 to %u bits", s,
-				(unsigned)max);
+		                (unsigned)max);
 		return PLX_E_INVAL;
 	}
 	out->len = (uint8_t)bits;
@@ -230,7 +231,7 @@ plx_prefix_parse(const char *s, struct plx_prefix *out, struct plx_errtext *err)
 
 int
 plx_endpoint_parse(const char *s, uint16_t default_port, struct plx_addr *out,
-		   struct plx_errtext *err)
+                   struct plx_errtext *err)
 {
 	const char *colon = strrchr(s, ':'), *port = NULL;
 	size_t len = strlen(s);
@@ -243,23 +244,24 @@ plx_endpoint_parse(const char *s, uint16_t default_port, struct plx_addr *out,
 	else if (colon == NULL && strchr(s, '.') == NULL)
 		port = s;
 	if (port != NULL) {
-		if (plx_u64_parse(port, &number) != 0 || number == 0 || number > UINT16_MAX) {
+		if (plx_u64_parse(port, &number) != 0 || number == 0 ||
+		    number > UINT16_MAX) {
 			plx_errtext_set(err, "'%s': the UDP port must be 1 to 65535", s);
 			return PLX_E_INVAL;
 		}
 		len = port == s ? 0 : (size_t)(colon - s);
 	} else if (default_port == 0) {
 		plx_errtext_set(err,
-				"'%s' has no UDP port; write 192.0.2.1:443 or "
-				"[2001:db8::1]:443",
-				s);
+		                "'%s' has no UDP port; write 192.0.2.1:443 or "
+		                "[2001:db8::1]:443",
+		                s);
 		return PLX_E_INVAL;
 	}
 	if (len != 0 && parse_ip(s, len, out) != 0) {
 		plx_errtext_set(err,
-				"'%s' is not an address with port; write 192.0.2.1:443, "
-				"[2001:db8::1]:443 or :443",
-				s);
+		                "'%s' is not an address with port; write 192.0.2.1:443, "
+		                "[2001:db8::1]:443 or :443",
+		                s);
 		return PLX_E_INVAL;
 	}
 	out->port_be = htons((uint16_t)number);
@@ -279,6 +281,6 @@ plx_addr_format(const struct plx_addr *a, char buf[PLX_ADDR_TEXT_MAX])
 		snprintf(buf, PLX_ADDR_TEXT_MAX, "%s", ip);
 	else
 		snprintf(buf, PLX_ADDR_TEXT_MAX, v6 ? "[%s]:%u" : "%s:%u", ip,
-			 ntohs(a->port_be));
+		         ntohs(a->port_be));
 	return buf;
 }

@@ -19,11 +19,12 @@ struct plx_errtext {
 };
 
 /** plx_errtext_set() writes the sentence. Thread: any. Owns: nothing. Errors: none. */
-void plx_errtext_set(struct plx_errtext *e, const char *fmt, ...) PLX_PRINTF(2, 3) PLX_ANY_THREAD;
+void plx_errtext_set(struct plx_errtext *e, const char *fmt, ...) PLX_PRINTF(2, 3)
+        PLX_ANY_THREAD;
 
 /** A list of strings; the list owns them. All zero is the empty list. */
 struct plx_strv {
-	char **v;     /**< cnt strings and a NULL, so that it serves as an argv; NULL when empty */
+	char **v; /**< cnt strings and a NULL, so that it serves as an argv; NULL when empty */
 	uint32_t cnt;
 };
 
@@ -55,7 +56,8 @@ struct plx_guess {
 	unsigned dist;
 };
 
-void plx_guess_offer(struct plx_guess *g, const char *typed, const char *word) PLX_ANY_THREAD;
+void plx_guess_offer(struct plx_guess *g, const char *typed, const char *word)
+        PLX_ANY_THREAD;
 
 /**
  * plx_u64_parse() reads a decimal number, nothing before or after it.
@@ -80,7 +82,7 @@ int plx_mac_parse(const char *s, uint8_t mac[6]) PLX_ANY_THREAD;
 /** An address with the length of its network's prefix. */
 struct plx_prefix {
 	struct plx_addr addr; /**< port 0 */
-	uint8_t len;	      /**< bits, 0..32 or 0..128 */
+	uint8_t len;          /**< bits, 0..32 or 0..128 */
 };
 
 /**
@@ -94,11 +96,12 @@ struct plx_prefix {
  * @return 0 or PLX_E_INVAL
  * Thread: any. Owns: nothing. Errors: as returned.
  */
-int plx_ip_parse(const char *s, struct plx_addr *out, struct plx_errtext *err) PLX_ANY_THREAD;
-int plx_prefix_parse(const char *s, struct plx_prefix *out,
-		     struct plx_errtext *err) PLX_ANY_THREAD;
+int plx_ip_parse(const char *s, struct plx_addr *out, struct plx_errtext *err)
+        PLX_ANY_THREAD;
+int plx_prefix_parse(const char *s, struct plx_prefix *out, struct plx_errtext *err)
+        PLX_ANY_THREAD;
 int plx_endpoint_parse(const char *s, uint16_t default_port, struct plx_addr *out,
-		       struct plx_errtext *err) PLX_ANY_THREAD;
+                       struct plx_errtext *err) PLX_ANY_THREAD;
 
 /** Room for every text that plx_addr_format() writes, bytes with the final 0. */
 #define PLX_ADDR_TEXT_MAX 56
@@ -109,6 +112,7 @@ int plx_endpoint_parse(const char *s, uint16_t default_port, struct plx_addr *ou
  * @return buf
  * Thread: any. Owns: nothing. Errors: none.
  */
-const char *plx_addr_format(const struct plx_addr *a, char buf[PLX_ADDR_TEXT_MAX]) PLX_ANY_THREAD;
+const char *plx_addr_format(const struct plx_addr *a, char buf[PLX_ADDR_TEXT_MAX])
+        PLX_ANY_THREAD;
 
 #endif

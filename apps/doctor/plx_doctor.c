@@ -11,24 +11,24 @@
 
 #include "plx_versions.h"
 
-static const char *const word[] = { "OK", "WARN", "FAIL" };
+static const char *const word[] = {"OK", "WARN", "FAIL"};
 
 static void
 print_finding(enum plx_verdict v, const char *topic, const char *text, const char *fix)
 {
-	static const char *const color[] = { "\033[32m", "\033[33m", "\033[31m" };
+	static const char *const color[] = {"\033[32m", "\033[33m", "\033[31m"};
 	const char *no_color = getenv("NO_COLOR");
 	bool plain = !isatty(STDOUT_FILENO) || (no_color != NULL && *no_color != '\0');
 
-	printf("%s%-4s%s  %-18s %s\n", plain ? "" : color[v], word[v], plain ? "" : "\033[0m",
-	       topic, text);
+	printf("%s%-4s%s  %-18s %s\n", plain ? "" : color[v], word[v],
+	       plain ? "" : "\033[0m", topic, text);
 	if (*fix != '\0')
 		printf("      %-18s fix: %s\n", "", fix);
 }
 
 void
 plx_doctor_say(struct plx_doctor *d, enum plx_verdict v, const char *topic, const char *fix,
-	       const char *fmt, ...)
+               const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -40,9 +40,9 @@ plx_doctor_say(struct plx_doctor *d, enum plx_verdict v, const char *topic, cons
 	if (d->list == NULL)
 		print_finding(v, topic, text, fix);
 	else
-		json_array_append_new(d->list, json_pack("{s:s, s:s, s:s, s:s}", "check", topic,
-							 "verdict", word[v], "text", text, "fix",
-							 fix));
+		json_array_append_new(d->list, json_pack("{s:s, s:s, s:s, s:s}", "check",
+		                                         topic, "verdict", word[v], "text",
+		                                         text, "fix", fix));
 }
 
 const char *
@@ -67,25 +67,30 @@ plx_doctor_versions(struct plx_doctor *d)
 
 	plx_versions(v);
 	for (unsigned i = 0; i < PLX_VERSION_CNT; i++) {
-		if (*v[i].minimum != '\0' && plx_version_cmp(v[i].version, v[i].minimum) < 0)
-			plx_doctor_say(d, PLX_VERDICT_FAIL, v[i].name,
-				       "install it from Debian 13 with security and backports, or "
-				       "use ./dev",
-				       "version %s is older than %s", v[i].version, v[i].minimum);
+		if (*v[i].minimum != '\0' &&
+		    plx_version_cmp(v[i].version, v[i].minimum) < 0)
+			plx_doctor_say(
+			        d, PLX_VERDICT_FAIL, v[i].name,
+			        "install it from Debian 13 with security and backports, or "
+			        "use ./dev",
+			        "version %s is older than %s", v[i].version, v[i].minimum);
 		else if (strcmp(v[i].name, "intel-ipsec-mb") == 0 &&
-			 imb_get_version() != (unsigned)IMB_VERSION_NUM)
-			plx_doctor_say(d, PLX_VERDICT_WARN, v[i].name,
-				       "build pollux against the library that is installed",
-				       "library %s and headers %s differ; packets are protected by "
-				       "OpenSSL instead, slower",
-				       v[i].version, v[i].built);
+		         imb_get_version() != (unsigned)IMB_VERSION_NUM)
+			plx_doctor_say(
+			        d, PLX_VERDICT_WARN, v[i].name,
+			        "build pollux against the library that is installed",
+			        "library %s and headers %s differ; packets are protected by "
+			        "OpenSSL instead, slower",
+			        v[i].version, v[i].built);
 		else
-			plx_doctor_say(d, PLX_VERDICT_OK, v[i].name, "", "%s", v[i].version);
+			plx_doctor_say(d, PLX_VERDICT_OK, v[i].name, "", "%s",
+			               v[i].version);
 	}
 }
 
 static void
-take_file(void *arg, enum plx_verdict v, const char *topic, const char *text, const char *fix)
+take_file(void *arg, enum plx_verdict v, const char *topic, const char *text,
+          const char *fix)
 {
 	plx_doctor_say(arg, v, topic, fix, "%s", text);
 }
@@ -95,9 +100,9 @@ finish(struct plx_doctor *d)
 {
 	if (d->list != NULL) {
 		json_t *root = json_pack("{s:s, s:s, s:o, s:i, s:i, s:i}", "schema",
-					 "pollux-doctor/1", "pollux", PLX_VERSION, "checks", d->list,
-					 "ok", (int)d->cnt[0], "warn", (int)d->cnt[1], "fail",
-					 (int)d->cnt[2]);
+		                         "pollux-doctor/1", "pollux", PLX_VERSION, "checks",
+		                         d->list, "ok", (int)d->cnt[0], "warn",
+		                         (int)d->cnt[1], "fail", (int)d->cnt[2]);
 
 		if (root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) != 0)
 			return plx_fail(PLX_EXIT_FAILED, "cannot write to standard output");
@@ -112,7 +117,7 @@ finish(struct plx_doctor *d)
 int
 plx_doctor_main(struct plx_app_ctx *ctx)
 {
-	struct plx_doctor d = { .ctx = ctx };
+	struct plx_doctor d = {.ctx = ctx};
 
 	if (plx_flags_opt(&ctx->flags, "json") != NULL) {
 		d.list = json_array();

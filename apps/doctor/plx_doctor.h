@@ -28,8 +28,8 @@ struct plx_doctor {
  * plx_doctor_say() reports a finding; fix is "" for OK.
  * Thread: main. Owns: nothing. Errors: none.
  */
-void plx_doctor_say(struct plx_doctor *d, enum plx_verdict v, const char *topic, const char *fix,
-		    const char *fmt, ...) PLX_PRINTF(5, 6) PLX_ON_MAIN;
+void plx_doctor_say(struct plx_doctor *d, enum plx_verdict v, const char *topic,
+                    const char *fix, const char *fmt, ...) PLX_PRINTF(5, 6) PLX_ON_MAIN;
 
 /** plx_doctor_read() reads the first line of a small file, "" when it cannot. */
 const char *plx_doctor_read(const char *path, char *buf, size_t sz) PLX_ON_MAIN;

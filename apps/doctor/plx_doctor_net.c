@@ -30,7 +30,7 @@ has_driver(const char *name)
 void
 plx_doctor_drivers(struct plx_doctor *d)
 {
-	static const char *const wanted[] = { "ring", "memif", "af_packet", "af_xdp", "tap" };
+	static const char *const wanted[] = {"ring", "memif", "af_packet", "af_xdp", "tap"};
 	char have[128] = "", lack[128] = "", fix[256] = "apt-get install";
 	size_t n = 0, m = 0;
 
@@ -39,11 +39,11 @@ plx_doctor_drivers(struct plx_doctor *d)
 
 		if (has_driver(wanted[i])) {
 			n += (size_t)snprintf(have + n, sizeof(have) - n, "%snet_%s",
-					      n > 0 ? ", " : "", wanted[i]);
+			                      n > 0 ? ", " : "", wanted[i]);
 			continue;
 		}
-		m += (size_t)snprintf(lack + m, sizeof(lack) - m, "%snet_%s", m > 0 ? ", " : "",
-				      wanted[i]);
+		m += (size_t)snprintf(lack + m, sizeof(lack) - m, "%snet_%s",
+		                      m > 0 ? ", " : "", wanted[i]);
 		snprintf(package, sizeof(package), " librte-net-%s25", wanted[i]);
 		for (char *p = package; *p != '\0'; p++)
 			*p = *p == '_' ? '-' : *p;
@@ -52,8 +52,9 @@ plx_doctor_drivers(struct plx_doctor *d)
 	if (n > 0)
 		plx_doctor_say(d, PLX_VERDICT_OK, "drivers", "", "%s", have);
 	if (m > 0)
-		plx_doctor_say(d, n == 0 ? PLX_VERDICT_FAIL : PLX_VERDICT_WARN, "drivers", fix,
-			       "not installed: %s (looked in %s)", lack, RTE_EAL_PMD_PATH);
+		plx_doctor_say(d, n == 0 ? PLX_VERDICT_FAIL : PLX_VERDICT_WARN, "drivers",
+		               fix, "not installed: %s (looked in %s)", lack,
+		               RTE_EAL_PMD_PATH);
 }
 
 static bool
@@ -81,20 +82,24 @@ plx_doctor_iommu(struct plx_doctor *d)
 	if (groups != NULL)
 		closedir(groups);
 	if (vfio && cnt > 0)
-		plx_doctor_say(d, PLX_VERDICT_OK, "vfio", "", "ready, %u IOMMU groups", cnt);
+		plx_doctor_say(d, PLX_VERDICT_OK, "vfio", "", "ready, %u IOMMU groups",
+		               cnt);
 	else if (!vfio)
 		plx_doctor_say(d, bad, "vfio",
-			       bad == PLX_VERDICT_OK ? "" : "modprobe vfio-pci; then dpdk-devbind.py "
-							     "-b vfio-pci <address>",
-			       "not available; only NICs need it");
+		               bad == PLX_VERDICT_OK
+		                       ? ""
+		                       : "modprobe vfio-pci; then dpdk-devbind.py "
+		                         "-b vfio-pci <address>",
+		               "not available; only NICs need it");
 	else
-		plx_doctor_say(d, bad, "vfio",
-			       bad == PLX_VERDICT_OK
-				       ? ""
-				       : "intel_iommu=on iommu=pt on the kernel command line, or "
-					 "echo 1 > /sys/module/vfio/parameters/"
-					 "enable_unsafe_noiommu_mode",
-			       "no IOMMU; only NICs need it");
+		plx_doctor_say(
+		        d, bad, "vfio",
+		        bad == PLX_VERDICT_OK
+		                ? ""
+		                : "intel_iommu=on iommu=pt on the kernel command line, or "
+		                  "echo 1 > /sys/module/vfio/parameters/"
+		                  "enable_unsafe_noiommu_mode",
+		        "no IOMMU; only NICs need it");
 }
 
 /* One finding per hint; each line holds what is wrong, then the command after "; ". */
@@ -117,9 +122,11 @@ check_iface(struct plx_doctor *d, const char *iface)
 			fix = strstr(line, "; ");
 		if (fix != NULL)
 			*fix = '\0';
-		plx_doctor_say(d, (hints & PLX_HINT_NO_IFACE) != 0 ? PLX_VERDICT_FAIL
-								    : PLX_VERDICT_WARN,
-			       topic, fix != NULL ? fix + 2 : "see ip link, ethtool -k", "%s", line);
+		plx_doctor_say(d,
+		               (hints & PLX_HINT_NO_IFACE) != 0 ? PLX_VERDICT_FAIL
+		                                                : PLX_VERDICT_WARN,
+		               topic, fix != NULL ? fix + 2 : "see ip link, ethtool -k",
+		               "%s", line);
 	}
 }
 
@@ -136,7 +143,8 @@ plx_doctor_ports(struct plx_doctor *d)
 		for (uint32_t j = 0; j < c->ports[i].vdev.cnt; j++) {
 			/* net_tap makes its device; there is nothing to look at before. */
 			if (strncmp(c->ports[i].vdev.v[j], "net_tap", 7) == 0 ||
-			    !plx_ethdev_iface_of(c->ports[i].vdev.v[j], name, sizeof(name)) ||
+			    !plx_ethdev_iface_of(c->ports[i].vdev.v[j], name,
+			                         sizeof(name)) ||
 			    (iface != NULL && strcmp(name, iface) == 0))
 				continue;
 			check_iface(d, name);

@@ -19,14 +19,15 @@
 #define PROBE_MB 32
 
 static void
-take_finding(void *arg, enum plx_verdict v, const char *topic, const char *text, const char *fix)
+take_finding(void *arg, enum plx_verdict v, const char *topic, const char *text,
+             const char *fix)
 {
 	unsigned *failed = arg;
 
 	if (v == PLX_VERDICT_OK)
 		return;
-	fprintf(stderr, "pollux: %s%s: %s; %s\n", v == PLX_VERDICT_WARN ? "warning: " : "", topic,
-		text, fix);
+	fprintf(stderr, "pollux: %s%s: %s; %s\n", v == PLX_VERDICT_WARN ? "warning: " : "",
+	        topic, text, fix);
 	*failed += v == PLX_VERDICT_FAIL;
 }
 
@@ -37,7 +38,8 @@ print_bill(const struct plx_config *c)
 
 	printf("workers          %" PRIu32 "\n", c->workers.count);
 	printf("ports            %" PRIu32 "\n", c->port_cnt);
-	printf("connections      %" PRIu32 " per worker, up to %" PRIu64 " MiB each worker\n",
+	printf("connections      %" PRIu32 " per worker, up to %" PRIu64
+	       " MiB each worker\n",
 	       c->quic.max_conns, mib);
 	if (c->eal.memory_mb != 0)
 		printf("packet memory    %" PRIu32 " MiB\n", c->eal.memory_mb);
@@ -49,8 +51,8 @@ static int
 probe(struct plx_app_ctx *ctx)
 {
 	const struct plx_eal_want want = {
-		.lcore_cnt = ctx->cfg.workers.count + 1,
-		.memory_mb = PROBE_MB,
+	        .lcore_cnt = ctx->cfg.workers.count + 1,
+	        .memory_mb = PROBE_MB,
 	};
 	struct plx_eal_port port[PLX_CONFIG_PORTS_MAX];
 	uint32_t cnt;
@@ -68,7 +70,8 @@ probe(struct plx_app_ctx *ctx)
 				continue;
 			printf("device           %s, driver %s, up to %u receive and %u transmit "
 			       "queues\n",
-			       name, info.driver_name, info.max_rx_queues, info.max_tx_queues);
+			       name, info.driver_name, info.max_rx_queues,
+			       info.max_tx_queues);
 		}
 	}
 	plx_eal_stop(ctx);

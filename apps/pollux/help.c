@@ -37,7 +37,7 @@ help_opt(const struct plx_opt *o, const struct plx_short *own, FILE *out)
 	for (const struct plx_short *s = own; s != NULL && s->letter != '\0'; s++)
 		letter = s->letter == letter ? '\0' : letter;
 	snprintf(left, sizeof(left), letter != '\0' ? "--%s%s%s, -%c" : "--%s%s%s", o->name,
-		 o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "", letter);
+	         o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "", letter);
 	fprintf(out, "  %-30s %s\n", left, o->help);
 }
 
@@ -82,7 +82,8 @@ void
 plx_help_cmd(const struct plx_cmd_entry *cmd, FILE *out)
 {
 	fprintf(out, "pollux %s [options]%s%s [-- EAL arguments]\n", cmd->name,
-		cmd->operands != NULL ? " " : "", cmd->operands != NULL ? cmd->operands : "");
+	        cmd->operands != NULL ? " " : "",
+	        cmd->operands != NULL ? cmd->operands : "");
 	if (cmd->summary != NULL)
 		fprintf(out, "  %s\n", cmd->summary);
 	fputs("\noptions\n", out);
@@ -112,7 +113,7 @@ plx_help_main(struct plx_app_ctx *ctx)
 		}
 	}
 	return plx_fail(PLX_EXIT_USAGE, "unknown command '%s'; 'pollux --help' lists them",
-			ctx->flags.operands.v[0]);
+	                ctx->flags.operands.v[0]);
 }
 
 int
@@ -207,7 +208,8 @@ man_page(void)
 		if (*s[i].path == '\0')
 			printf("TOP LEVEL");
 		for (const char *p = s[i].path; *p != '\0'; p++)
-			printf(*p == '[' ? "\\%c" : "%c", *p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+			printf(*p == '[' ? "\\%c" : "%c",
+			       *p >= 'a' && *p <= 'z' ? *p - 32 : *p);
 		printf("\n\n");
 		put_escaped(s[i].help);
 		printf(".\n\n");
@@ -233,7 +235,8 @@ plx_keys_main(struct plx_app_ctx *ctx)
 	for (uint32_t i = 0; i < cnt; i++) {
 		plx_key_format(&k[i], format, sizeof(format));
 		printf("%s\t--%s\t%s\t%s\t%s\n", k[i].path, plx_key_flag(&k[i], 0, flag),
-		       plx_key_env(&k[i], 0, env), format, k[i].def != NULL ? k[i].def : "");
+		       plx_key_env(&k[i], 0, env), format,
+		       k[i].def != NULL ? k[i].def : "");
 	}
 	return PLX_EXIT_OK;
 }

@@ -8,7 +8,6 @@
  *
  * The second one is meant when the first word begins with '-' and is not --help or --version.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,81 +21,103 @@
 #define OPTS_MAX 32
 
 const struct plx_opt plx_common_opts[] = {
-	{ "config", "FILE", "read this configuration (YAML); also POLLUX_CONFIG" },
-	{ "dump-config", NULL, "print what is in force, as YAML, and end" },
-	{ "help", NULL, "this page" },
-	{ "version", NULL, "versions of the program and its libraries" },
-	{ 0 },
+        {"config", "FILE", "read this configuration (YAML); also POLLUX_CONFIG"},
+        {"dump-config", NULL, "print what is in force, as YAML, and end"},
+        {"help", NULL, "this page"},
+        {"version", NULL, "versions of the program and its libraries"},
+        {0},
 };
 
 const struct plx_short plx_common_shorts[] = {
-	{ 'c', "config" },
-	{ 'h', "help" },
-	{ 'V', "version" },
-	{ 0 },
+        {'c', "config"},
+        {'h', "help"},
+        {'V', "version"},
+        {0},
 };
 
 #ifdef PLX_HAVE_BENCH
-static const char *const port_sections[] = { "ports[]", "workers", "quic", "telemetry", "log",
-					     NULL };
+static const char *const port_sections[] = {"ports[]",   "workers", "quic",
+                                            "telemetry", "log",     NULL};
 #endif
 #ifdef PLX_HAVE_SERVE
-static const char *const serve_sections[] = { "serve", "tls", "ports[]", "workers", "quic",
-					      "log", NULL };
+static const char *const serve_sections[] = {"serve", "tls", "ports[]", "workers",
+                                             "quic",  "log", NULL};
 #endif
 #ifdef PLX_HAVE_GET
-static const char *const get_sections[] = { "get",  "tls",       "ports[]", "workers",
-					    "quic", "telemetry", "log",     NULL };
-static const struct plx_short get_shorts[] = { { 'o', "output" }, { 0 } };
+static const char *const get_sections[] = {"get",  "tls",       "ports[]", "workers",
+                                           "quic", "telemetry", "log",     NULL};
+static const struct plx_short get_shorts[] = {{'o', "output"}, {0}};
 #endif
 #ifdef PLX_HAVE_DEMO
-static const char *const demo_sections[] = { "demo", "quic", "telemetry", "log", NULL };
+static const char *const demo_sections[] = {"demo", "quic", "telemetry", "log", NULL};
 #endif
-static const char *const check_sections[] = { "eal", "ports[]", "log", NULL };
+static const char *const check_sections[] = {"eal", "ports[]", "log", NULL};
 
 static const struct plx_opt doctor_opts[] = {
-	{ "iface", "NAME", "look at a kernel device that the engine is to use" },
-	{ "json", NULL, "print JSON" },
-	{ 0 },
+        {"iface", "NAME", "look at a kernel device that the engine is to use"},
+        {"json", NULL, "print JSON"},
+        {0},
 };
 
 static const struct plx_opt check_opts[] = {
-	{ "probe", NULL, "also start DPDK and make the ports' devices, then end" },
-	{ 0 },
+        {"probe", NULL, "also start DPDK and make the ports' devices, then end"},
+        {0},
 };
 
 static const struct plx_opt keys_opts[] = {
-	{ "man", NULL, "as the source of pollux.yaml(5)" },
-	{ 0 },
+        {"man", NULL, "as the source of pollux.yaml(5)"},
+        {0},
 };
 
 static const struct plx_cmd_entry cmds[] = {
 #ifdef PLX_HAVE_DEMO
-	{ .name = "demo", .summary = "see the engine at work: no NIC, no root, 20 seconds",
-	  .run = plx_demo_main, .sections = demo_sections },
+        {.name = "demo",
+         .summary = "see the engine at work: no NIC, no root, 20 seconds",
+         .run = plx_demo_main,
+         .sections = demo_sections},
 #endif
 #ifdef PLX_HAVE_SERVE
-	{ .name = "serve", .summary = "serve a directory over HTTP/3", .run = plx_serve_main,
-	  .sections = serve_sections },
+        {.name = "serve",
+         .summary = "serve a directory over HTTP/3",
+         .run = plx_serve_main,
+         .sections = serve_sections},
 #endif
 #ifdef PLX_HAVE_GET
-	{ .name = "get", .operands = "URL...", .summary = "fetch URLs over HTTP/3",
-	  .run = plx_get_main, .sections = get_sections, .shorts = get_shorts },
+        {.name = "get",
+         .operands = "URL...",
+         .summary = "fetch URLs over HTTP/3",
+         .run = plx_get_main,
+         .sections = get_sections,
+         .shorts = get_shorts},
 #endif
 #ifdef PLX_HAVE_BENCH
-	{ .name = "bench", .summary = "measure the engine, or a server", .run = plx_bench_main,
-	  .sections = bench_sections, .opts = plx_bench_opts, .shorts = plx_bench_shorts },
+        {.name = "bench",
+         .summary = "measure the engine, or a server",
+         .run = plx_bench_main,
+         .sections = bench_sections,
+         .opts = plx_bench_opts,
+         .shorts = plx_bench_shorts},
 #endif
-	{ .name = "doctor", .summary = "what this machine lacks, and the command that fixes it",
-	  .run = plx_doctor_main, .opts = doctor_opts },
-	{ .name = "check", .summary = "look for mistakes in a configuration",
-	  .run = plx_check_main, .sections = check_sections, .opts = check_opts },
-	{ .name = "version", .summary = "versions of the program and its libraries",
-	  .run = plx_version_main, .bare = true },
-	{ .name = "help", .operands = "[COMMAND]", .summary = "this page, or that of a command",
-	  .run = plx_help_main, .bare = true },
-	{ .name = "keys", .run = plx_keys_main, .opts = keys_opts, .bare = true },
-	{ 0 },
+        {.name = "doctor",
+         .summary = "what this machine lacks, and the command that fixes it",
+         .run = plx_doctor_main,
+         .opts = doctor_opts},
+        {.name = "check",
+         .summary = "look for mistakes in a configuration",
+         .run = plx_check_main,
+         .sections = check_sections,
+         .opts = check_opts},
+        {.name = "version",
+         .summary = "versions of the program and its libraries",
+         .run = plx_version_main,
+         .bare = true},
+        {.name = "help",
+         .operands = "[COMMAND]",
+         .summary = "this page, or that of a command",
+         .run = plx_help_main,
+         .bare = true},
+        {.name = "keys", .run = plx_keys_main, .opts = keys_opts, .bare = true},
+        {0},
 };
 
 const struct plx_cmd_entry *
@@ -105,23 +126,10 @@ plx_cmds(void)
 	return cmds;
 }
 
-int
-plx_fail(enum plx_exit code, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("pollux: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return (int)code;
-}
-
 static const struct plx_cmd_entry *
 find_cmd(const char *name)
 {
-	struct plx_guess g = { 0 };
+	struct plx_guess g = {0};
 
 	for (const struct plx_cmd_entry *c = cmds; c->name != NULL; c++) {
 		if (strcmp(c->name, name) == 0)
@@ -130,9 +138,11 @@ find_cmd(const char *name)
 			plx_guess_offer(&g, name, c->name);
 	}
 	if (g.best != NULL)
-		plx_fail(PLX_EXIT_USAGE, "unknown command '%s'; did you mean '%s'?", name, g.best);
+		plx_fail(PLX_EXIT_USAGE, "unknown command '%s'; did you mean '%s'?", name,
+		         g.best);
 	else
-		plx_fail(PLX_EXIT_USAGE, "unknown command '%s'; 'pollux --help' lists them", name);
+		plx_fail(PLX_EXIT_USAGE, "unknown command '%s'; 'pollux --help' lists them",
+		         name);
 	return NULL;
 }
 
@@ -151,10 +161,11 @@ find_style(struct plx_app_ctx *ctx, int argc, char **argv, int *first)
 	while (*first < argc && strcmp(argv[*first], "--") != 0)
 		(*first)++;
 	if (*first >= argc - 1)
-		return plx_fail(PLX_EXIT_USAGE,
-				"'%s' before a command is an EAL argument, and those end with "
-				"'-- <command>'; options of a command follow it: pollux serve %s",
-				argv[1], argv[1]);
+		return plx_fail(
+		        PLX_EXIT_USAGE,
+		        "'%s' before a command is an EAL argument, and those end with "
+		        "'-- <command>'; options of a command follow it: pollux serve %s",
+		        argv[1], argv[1]);
 	for (int i = 0; i < *first; i++)
 		rc |= plx_strv_add(&ctx->eal_first, argv[i]);
 	(*first)++;
@@ -169,15 +180,16 @@ gather_opts(const struct plx_cmd_entry *cmd, struct plx_opt *opts, struct plx_sh
 	/* A subcommand's own letters come first, so that they win: bench -c is connections. */
 	for (const struct plx_opt *o = cmd->opts; o != NULL && o->name != NULL; o++)
 		opts[n++] = *o;
-	for (const struct plx_opt *o = plx_common_opts; o->name != NULL && n < OPTS_MAX - 1; o++)
+	for (const struct plx_opt *o = plx_common_opts; o->name != NULL && n < OPTS_MAX - 1;
+	     o++)
 		opts[n++] = *o;
-	opts[n] = (struct plx_opt){ 0 };
+	opts[n] = (struct plx_opt){0};
 	for (const struct plx_short *s = cmd->shorts; s != NULL && s->letter != '\0'; s++)
 		shorts[m++] = *s;
-	for (const struct plx_short *s = plx_common_shorts; s->letter != '\0' && m < OPTS_MAX - 1;
-	     s++)
+	for (const struct plx_short *s = plx_common_shorts;
+	     s->letter != '\0' && m < OPTS_MAX - 1; s++)
 		shorts[m++] = *s;
-	shorts[m] = (struct plx_short){ 0 };
+	shorts[m] = (struct plx_short){0};
 }
 
 /* Flags first, because they name the file; then each source over the one before. */
@@ -186,8 +198,8 @@ configure(struct plx_app_ctx *ctx, int argc, char **argv)
 {
 	struct plx_opt opts[OPTS_MAX];
 	struct plx_short shorts[OPTS_MAX];
-	struct plx_flags_spec spec = { ctx->cmd->name, opts, shorts };
-	struct plx_errtext err = { "" };
+	struct plx_flags_spec spec = {ctx->cmd->name, opts, shorts};
+	struct plx_errtext err = {""};
 	const char *path;
 	int rc;
 
@@ -211,7 +223,8 @@ configure(struct plx_app_ctx *ctx, int argc, char **argv)
 	if (rc == 0)
 		rc = plx_config_check(&ctx->cfg, &err);
 	if (rc != 0)
-		return plx_fail(PLX_EXIT_USAGE, "%s", err.s[0] != '\0' ? err.s : "out of memory");
+		return plx_fail(PLX_EXIT_USAGE, "%s",
+		                err.s[0] != '\0' ? err.s : "out of memory");
 	plx_log_set(NULL, NULL, (enum plx_log_level)ctx->cfg.log.level);
 	return PLX_EXIT_OK;
 }
@@ -227,12 +240,14 @@ run(struct plx_app_ctx *ctx)
 		return plx_version_main(ctx);
 	if (plx_flags_opt(&ctx->flags, "dump-config") != NULL)
 		return plx_config_dump(&ctx->cfg, stdout) == 0
-			       ? PLX_EXIT_OK
-			       : plx_fail(PLX_EXIT_FAILED, "cannot write to standard output");
+		               ? PLX_EXIT_OK
+		               : plx_fail(PLX_EXIT_FAILED,
+		                          "cannot write to standard output");
 	if (ctx->cmd->operands == NULL && ctx->flags.operands.cnt > 0)
-		return plx_fail(PLX_EXIT_USAGE, "'%s' is not expected; 'pollux %s --help' says "
-						"what is", ctx->flags.operands.v[0],
-				ctx->cmd->name);
+		return plx_fail(PLX_EXIT_USAGE,
+		                "'%s' is not expected; 'pollux %s --help' says "
+		                "what is",
+		                ctx->flags.operands.v[0], ctx->cmd->name);
 	return ctx->cmd->run(ctx);
 }
 
@@ -255,17 +270,19 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		return plx_version_main(&ctx);
 	if (plx_signal_init(&ctx.signal) != 0)
-		return plx_fail(PLX_EXIT_DEVICE, "cannot watch for signals; is the limit of open "
-						 "files or threads reached? ulimit -n -u");
+		return plx_fail(PLX_EXIT_DEVICE,
+		                "cannot watch for signals; is the limit of open "
+		                "files or threads reached? ulimit -n -u");
 	rc = find_style(&ctx, argc, argv, &first);
 	if (rc == PLX_EXIT_OK) {
 		ctx.cmd = find_cmd(argv[first]);
 		rc = ctx.cmd == NULL ? PLX_EXIT_USAGE
-				     : configure(&ctx, argc - first - 1, argv + first + 1);
+		                     : configure(&ctx, argc - first - 1, argv + first + 1);
 	}
 	if (rc == PLX_EXIT_OK)
 		rc = run(&ctx);
-	if (rc == PLX_EXIT_OK && plx_app_stopping(&ctx) && ctx.cmd != NULL && !ctx.cmd->bare)
+	if (rc == PLX_EXIT_OK && plx_app_stopping(&ctx) && ctx.cmd != NULL &&
+	    !ctx.cmd->bare)
 		rc = PLX_EXIT_INTERRUPTED;
 	plx_eal_stop(&ctx);
 	plx_signal_fini(&ctx.signal);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <plx/err.h>
@@ -291,14 +292,30 @@ free_rings(const char *port)
 	}
 }
 
+/**
+ * Both ends of a memif take the connection down when one closes, and the driver frees the same
+ * things in the interrupt thread and in the caller's without a lock. Where both ends are in this
+ * process the one closed second must find the thread done.
+ */
+static void
+settle(void)
+{
+	const struct timespec grace = {.tv_nsec = 20 * (long)PLX_NS_PER_MS};
+
+	nanosleep(&grace, NULL);
+}
+
 void
 plx_ethdev_remove(struct plx_ethdev_dev *d)
 {
 	struct rte_device *device = d->info.device;
 	bool ring = d->quirk != NULL && strcmp(d->quirk->driver, "net_ring") == 0;
+	bool memif = d->quirk != NULL && strcmp(d->quirk->driver, "net_memif") == 0;
 
 	if (d->port_id == RTE_MAX_ETHPORTS)
 		return;
+	if (memif)
+		settle();
 	if (d->started && ring)
 		drain(d);
 	if (d->started)
@@ -311,5 +328,7 @@ plx_ethdev_remove(struct plx_ethdev_dev *d)
 	} else if (d->configured) {
 		rte_eth_dev_close(d->port_id);
 	}
+	if (memif)
+		settle();
 	d->port_id = RTE_MAX_ETHPORTS;
 }

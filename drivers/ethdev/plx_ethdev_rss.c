@@ -169,6 +169,20 @@ word_of(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/** The key where rte_softrss() wants it. */
+struct key {
+	_Alignas(uint32_t) uint8_t b[sizeof(((struct plx_steer_plan *)0)->rss_key)];
+};
+
+static struct key
+key_of(const struct plx_steer_plan *plan)
+{
+	struct key k;
+
+	memcpy(k.b, plan->rss_key, sizeof(k.b));
+	return k;
+}
+
 /** The tuple without ports. @return its words with the one of the ports, 0 = families differ */
 static uint32_t
 tuple_of(const struct plx_path *path, uint32_t tuple[TUPLE_WORDS_MAX])
@@ -203,9 +217,9 @@ can_predict(const struct plx_steer_plan *plan, uint32_t words)
 }
 
 static uint16_t
-queue_of(const struct plx_steer_plan *plan, uint32_t *tuple, uint32_t words)
+queue_of(const struct plx_steer_plan *plan, const struct key *k, uint32_t *tuple, uint32_t words)
 {
-	return plan->reta[rte_softrss(tuple, words, plan->rss_key) & (plan->reta_len - 1)];
+	return plan->reta[rte_softrss(tuple, words, k->b) & (plan->reta_len - 1)];
 }
 
 int
@@ -214,12 +228,13 @@ plx_ethdev_predict_queue(const struct plx_steer_plan *plan, const struct plx_pat
 	uint32_t tuple[TUPLE_WORDS_MAX] = { 0 };
 	uint32_t words = tuple_of(path, tuple);
 	int rc = can_predict(plan, words);
+	struct key k = key_of(plan);
 
 	if (rc != 0)
 		return rc;
 	tuple[words - 1] = (uint32_t)rte_be_to_cpu_16(path->remote.port_be) << 16 |
 			   rte_be_to_cpu_16(path->local.port_be);
-	return queue_of(plan, tuple, words);
+	return queue_of(plan, &k, tuple, words);
 }
 
 static uint32_t
@@ -242,6 +257,7 @@ plx_ethdev_pick_port(const struct plx_steer_plan *plan, const struct plx_path *p
 	uint32_t words = tuple_of(path, tuple), step, at, low, cnt;
 	uint32_t every = range->modulo > 1 ? range->modulo : 1;
 	int rc = can_predict(plan, words);
+	struct key k = key_of(plan);
 
 	if (rc != 0)
 		return rc;
@@ -261,7 +277,7 @@ plx_ethdev_pick_port(const struct plx_steer_plan *plan, const struct plx_path *p
 		uint32_t port = low + at * every;
 
 		tuple[words - 1] = (uint32_t)rte_be_to_cpu_16(path->remote.port_be) << 16 | port;
-		if (queue_of(plan, tuple, words) == queue)
+		if (queue_of(plan, &k, tuple, words) == queue)
 			return (int)port;
 		at = (uint32_t)(((uint64_t)at + step) % cnt);
 	}

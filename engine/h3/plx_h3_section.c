@@ -32,6 +32,8 @@ reserve(struct plx_h3 *h, struct plx_h3_section *x, uint32_t cap)
 				sizeof(*head) + cap * sizeof(struct plx_h3_field));
 	if (!head)
 		return PLX_E_NOMEM;
+	if (!x->head)
+		memset(head, 0, sizeof(*head));
 	x->head = head;
 	rc = plx_slab_realloc(h->slab, x->rcbuf, cap * 2 * sizeof(nghttp3_rcbuf *));
 	if (!rc)
@@ -116,7 +118,6 @@ take(struct plx_h3 *h, const struct plx_h3_stream *s)
 			section_free(h, x);
 			return NULL;
 		}
-		memset(x->head, 0, sizeof(*x->head));
 	}
 	if (s->part == PLX_H3_PART_NONE)
 		kind = h->server ? PLX_H3_SECT_REQUEST : PLX_H3_SECT_RESPONSE;

@@ -8,21 +8,21 @@
 #include "plx_net_pvt.h"
 
 #define OFF_OPER 6
-#define OFF_SHA	 8
-#define OFF_SPA	 14
-#define OFF_THA	 18
-#define OFF_TPA	 24
+#define OFF_SHA  8
+#define OFF_SPA  14
+#define OFF_THA  18
+#define OFF_TPA  24
 
 enum { OPER_REQUEST = 1, OPER_REPLY = 2 };
 
-static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 /* Queues an ARP message from our MAC; false: no buffer. */
 static PLX_ON_WORKER bool
 send_arp(struct plx_net *n, uint16_t oper, const uint8_t *spa, const uint8_t tha[6],
-	 const uint8_t *tpa, uint64_t now_ns)
+         const uint8_t *tpa, uint64_t now_ns)
 {
-	static const uint8_t fixed[6] = { 0, 1, 8, 0, 6, 4 };
+	static const uint8_t fixed[6] = {0, 1, 8, 0, 6, 4};
 	const bool all = !plx_net_mac_ok(tha);
 	struct rte_mbuf *m;
 	uint8_t *a;
@@ -62,7 +62,7 @@ answer(struct plx_net *n, const uint8_t *a, const struct plx_addr *sender, uint6
 static PLX_ON_WORKER enum plx_drop
 take(struct plx_net *n, const uint8_t *a, uint64_t now_ns)
 {
-	static const uint8_t fixed[6] = { 0, 1, 8, 0, 6, 4 };
+	static const uint8_t fixed[6] = {0, 1, 8, 0, 6, 4};
 	const struct plx_addr sender = plx_net_addr_of(a + OFF_SPA, PLX_FAMILY_IPV4);
 	const uint16_t oper = plx_ld16_be(a + OFF_OPER);
 	const bool for_us = plx_net_rule_ours4(&n->rule, a + OFF_TPA);
@@ -90,7 +90,8 @@ take(struct plx_net *n, const uint8_t *a, uint64_t now_ns)
 }
 
 enum plx_drop
-plx_arp_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint64_t now_ns)
+plx_arp_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k,
+           uint64_t now_ns)
 {
 	enum plx_drop drop = take(n, p + k->l2_len, now_ns);
 
@@ -100,8 +101,8 @@ plx_arp_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uin
 }
 
 void
-plx_arp_ask(struct plx_net *n, const uint8_t *src, const uint8_t *target, const uint8_t mac[6],
-	    uint64_t now_ns)
+plx_arp_ask(struct plx_net *n, const uint8_t *src, const uint8_t *target,
+            const uint8_t mac[6], uint64_t now_ns)
 {
 	if (!send_arp(n, OPER_REQUEST, src, mac, target, now_ns))
 		plx_obs_drop(n->obs, PLX_DROP_NET_NO_MBUF, 1);

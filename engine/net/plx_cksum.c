@@ -2,7 +2,7 @@
 #include "plx_cksum.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+# include <immintrin.h>
 
 /*
  * Sixteen-bit words have no unsigned multiply-add, so each word is moved into the signed range
@@ -16,7 +16,7 @@ unbias(__m128i acc, size_t len)
 
 	_mm_storeu_si128((__m128i *)lane, acc);
 	return (uint64_t)((int64_t)lane[0] + lane[1] + lane[2] + lane[3] +
-			  32768 * (int64_t)(len / 2));
+	                  32768 * (int64_t)(len / 2));
 }
 
 static uint64_t
@@ -49,8 +49,9 @@ add_avx2(const uint8_t *p, size_t len)
 		b = _mm256_add_epi32(b, _mm256_madd_epi16(_mm256_xor_si256(w, bias), one));
 	}
 	a = _mm256_add_epi32(a, b);
-	return unbias(_mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1)),
-		      len);
+	return unbias(
+	        _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1)),
+	        len);
 }
 
 /* Whole blocks of the widest unit there is; sets *done to the bytes they cover. */
@@ -104,7 +105,7 @@ plx_cksum_add(uint64_t sum, const void *data, size_t len)
 		len -= 2;
 	}
 	if (len != 0) {
-		const uint8_t last[2] = { *p, 0 };
+		const uint8_t last[2] = {*p, 0};
 
 		sum += plx_ld16(last);
 	}

@@ -33,8 +33,8 @@ echo(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint64_t 
 
 	if (!plx_net_mac_ok(p + 6) || l3_len + len > n->mtu || !plx_net_spend(n, now_ns))
 		return PLX_DROP_NET_ICMP;
-	m = plx_net_tx_frame(n, p + 6, v6 ? PLX_ETHERTYPE_IP6 : PLX_ETHERTYPE_IP4, l3_len + len,
-			     &to);
+	m = plx_net_tx_frame(n, p + 6, v6 ? PLX_ETHERTYPE_IP6 : PLX_ETHERTYPE_IP4,
+	                     l3_len + len, &to);
 	if (m == NULL)
 		return PLX_DROP_NET_NO_MBUF;
 	if (v6) {
@@ -107,7 +107,8 @@ too_big6(struct plx_net *n, const uint8_t *q, size_t len, uint32_t mtu)
 }
 
 enum plx_drop
-plx_icmp4_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint64_t now_ns)
+plx_icmp4_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k,
+             uint64_t now_ns)
 {
 	const uint8_t *msg = p + k->l2_len + k->l3_len;
 
@@ -121,12 +122,14 @@ plx_icmp4_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, u
 }
 
 enum plx_drop
-plx_icmp6_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint64_t now_ns)
+plx_icmp6_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k,
+             uint64_t now_ns)
 {
 	const uint8_t *ip = p + k->l2_len, *msg = ip + k->l3_len;
 	uint64_t sum = plx_cksum_pseudo(ip, true, k->l4_len, PLX_PROTO_ICMP6);
 
-	if (k->l4_len < HLEN || plx_cksum_fold(plx_cksum_add(sum, msg, k->l4_len)) != 0xffff)
+	if (k->l4_len < HLEN ||
+	    plx_cksum_fold(plx_cksum_add(sum, msg, k->l4_len)) != 0xffff)
 		return PLX_DROP_NET_ICMP;
 	if (msg[0] >= ICMP6_ND_FIRST && msg[0] <= ICMP6_ND_LAST)
 		return plx_nd_rx(n, p, k, now_ns);

@@ -7,16 +7,16 @@
  */
 #include "plx_net_pvt.h"
 
-#define MSG_LEN	  24
-#define OPT_LEN	  8
+#define MSG_LEN   24
+#define OPT_LEN   8
 #define OFF_FLAGS 4
-#define OFF_TGT	  8
+#define OFF_TGT   8
 
 enum { TYPE_RS = 133, TYPE_RA = 134, TYPE_NS = 135, TYPE_NA = 136, TYPE_REDIRECT = 137 };
 enum { OPT_SOURCE = 1, OPT_TARGET = 2 };
 enum { FLAG_SOLICITED = 0x40, FLAG_OVERRIDE = 0x20 };
 
-static const uint8_t all_nodes[16] = { 0xff, 2, [15] = 1 };
+static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
 
 /* The MAC of an IPv6 group: 33:33 and its last four bytes (RFC 2464 section 7). */
 static void
@@ -53,8 +53,8 @@ find_mac(const uint8_t *p, size_t len, uint8_t type, const uint8_t **mac)
 
 /* Queues a message with our MAC as its option; false: no buffer. */
 static PLX_ON_WORKER bool
-send_nd(struct plx_net *n, uint8_t type, uint8_t flags, const uint8_t *src, const uint8_t *dst,
-	const uint8_t *target, const uint8_t mac[6], uint64_t now_ns)
+send_nd(struct plx_net *n, uint8_t type, uint8_t flags, const uint8_t *src,
+        const uint8_t *dst, const uint8_t *target, const uint8_t mac[6], uint64_t now_ns)
 {
 	const uint16_t len = MSG_LEN + OPT_LEN;
 	struct rte_mbuf *m;
@@ -100,9 +100,9 @@ take_ns(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint64
 		if (!plx_net_spend(n, now_ns))
 			return PLX_DROP_NET_ND;
 		return send_nd(n, TYPE_NA, FLAG_OVERRIDE, target, all_nodes, target, group,
-			       now_ns)
-			       ? PLX_DROP_NONE
-			       : PLX_DROP_NET_NO_MBUF;
+		               now_ns)
+		               ? PLX_DROP_NONE
+		               : PLX_DROP_NET_NO_MBUF;
 	}
 	if (mac == NULL && k->mcast)
 		return PLX_DROP_NET_ND;
@@ -110,7 +110,7 @@ take_ns(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint64
 	if (!plx_net_mac_ok(mac != NULL ? mac : p + 6) || !plx_net_spend(n, now_ns))
 		return PLX_DROP_NET_ND;
 	if (!send_nd(n, TYPE_NA, FLAG_SOLICITED | FLAG_OVERRIDE, target, ip + 8, target,
-		     mac != NULL ? mac : p + 6, now_ns))
+	             mac != NULL ? mac : p + 6, now_ns))
 		return PLX_DROP_NET_NO_MBUF;
 	sender = plx_net_addr_of(ip + 8, PLX_FAMILY_IPV6);
 	if (mac != NULL && plx_net_hop_near(n, &sender))
@@ -170,10 +170,10 @@ plx_nd_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint
 }
 
 void
-plx_nd_ask(struct plx_net *n, const uint8_t *src, const uint8_t *target, const uint8_t mac[6],
-	   uint64_t now_ns)
+plx_nd_ask(struct plx_net *n, const uint8_t *src, const uint8_t *target,
+           const uint8_t mac[6], uint64_t now_ns)
 {
-	uint8_t group[16] = { 0xff, 2, [11] = 1, [12] = 0xff }, dst[6];
+	uint8_t group[16] = {0xff, 2, [11] = 1, [12] = 0xff}, dst[6];
 	bool ok;
 
 	if (plx_net_mac_ok(mac)) {

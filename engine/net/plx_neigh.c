@@ -8,15 +8,15 @@
 #include <plx/err.h>
 
 /* Slots that an address can be in: long enough that a table half full loses nobody. */
-#define WINDOW	 16
+#define WINDOW     16
 /*
  * A change takes the writer some ten stores. Should its thread be suspended in the middle, a
  * reader gives up and takes the address for unknown: its packet waits, the worker does not.
  */
 #define READ_TRIES 256
-#define MSG_CNT	 256
-#define MSG_MSK	 (MSG_CNT - 1)
-#define MAC_BITS UINT64_C(0xffffffffffff)
+#define MSG_CNT    256
+#define MSG_MSK    (MSG_CNT - 1)
+#define MAC_BITS   UINT64_C(0xffffffffffff)
 
 /*
  * Readers copy an entry between two equal, even values of seq. All that they read is atomic;
@@ -67,7 +67,7 @@ struct key {
 static struct key
 key_of(const struct plx_addr *a)
 {
-	struct key k = { .family = a->family };
+	struct key k = {.family = a->family};
 
 	memcpy(k.ip, a->ip, sizeof(k.ip));
 	return k;
@@ -165,7 +165,8 @@ lookup(const struct plx_neigh *t, const struct key *key, uint64_t *val)
 		do {
 			ok = read_entry(e, &k, val);
 		} while (!ok && --tries > 0);
-		if (ok && k.family == key->family && k.ip[0] == key->ip[0] && k.ip[1] == key->ip[1])
+		if (ok && k.family == key->family && k.ip[0] == key->ip[0] &&
+		    k.ip[1] == key->ip[1])
 			return e;
 	}
 	return NULL;
@@ -205,7 +206,7 @@ plx_neigh_find(struct plx_neigh *t, const struct plx_addr *ip, uint8_t mac[6])
 
 int
 plx_neigh_post(struct plx_neigh *t, enum plx_neigh_op op, const struct plx_addr *ip,
-	       const uint8_t *mac)
+               const uint8_t *mac)
 {
 	uint32_t tail = atomic_load_explicit(&t->tail, memory_order_relaxed);
 	struct msg *m;
@@ -215,14 +216,15 @@ plx_neigh_post(struct plx_neigh *t, enum plx_neigh_op op, const struct plx_addr 
 
 		m = &t->msg[tail & MSG_MSK];
 		/* pairs with the release in next_msg(): the cell was read before it is reused */
-		turn = (int32_t)(atomic_load_explicit(&m->seq, memory_order_acquire) - tail);
+		turn = (int32_t)(atomic_load_explicit(&m->seq, memory_order_acquire) -
+		                 tail);
 		if (turn < 0)
 			return PLX_E_FULL;
 		if (turn > 0)
 			tail = atomic_load_explicit(&t->tail, memory_order_relaxed);
 		else if (atomic_compare_exchange_weak_explicit(&t->tail, &tail, tail + 1,
-							       memory_order_relaxed,
-							       memory_order_relaxed))
+		                                               memory_order_relaxed,
+		                                               memory_order_relaxed))
 			break;
 	}
 	m->op = (uint8_t)op;
@@ -308,7 +310,8 @@ take_slot(struct plx_neigh *t, const struct key *key)
 			return e;
 		if (s == PLX_NEIGH_FAILED)
 			old = e;
-		else if (s == PLX_NEIGH_STALE && (old == NULL || old->since_ns > e->since_ns))
+		else if (s == PLX_NEIGH_STALE &&
+		         (old == NULL || old->since_ns > e->since_ns))
 			old = e;
 	}
 	if (old != NULL)
@@ -319,8 +322,8 @@ take_slot(struct plx_neigh *t, const struct key *key)
 static void
 put_probe(const struct entry *e, const uint8_t mac[6], struct plx_neigh_probe *out)
 {
-	uint64_t ip[2] = { atomic_load_explicit(&e->ip[0], memory_order_relaxed),
-			   atomic_load_explicit(&e->ip[1], memory_order_relaxed) };
+	uint64_t ip[2] = {atomic_load_explicit(&e->ip[0], memory_order_relaxed),
+	                  atomic_load_explicit(&e->ip[1], memory_order_relaxed)};
 
 	memset(out, 0, sizeof(*out));
 	memcpy(out->ip.ip, ip, sizeof(ip));
@@ -343,7 +346,7 @@ start_resolve(struct entry *e, uint64_t now_ns, struct plx_neigh_probe *out)
 /* @return requests written to out, 0 or 1 */
 static uint16_t
 apply_want(struct plx_neigh *t, const struct key *key, uint64_t now_ns,
-	   struct plx_neigh_probe *out)
+           struct plx_neigh_probe *out)
 {
 	static const uint8_t no_mac[6];
 	struct entry *e;
@@ -418,10 +421,11 @@ plx_neigh_take(struct plx_neigh *t, uint64_t now_ns, struct plx_neigh_probe *out
 
 /* The next probe of an entry that is being asked, or the end of asking. */
 static uint16_t
-age_asked(struct plx_neigh *t, struct entry *e, uint64_t now_ns, struct plx_neigh_probe *out)
+age_asked(struct plx_neigh *t, struct entry *e, uint64_t now_ns,
+          struct plx_neigh_probe *out)
 {
 	uint64_t val = val_of(e);
-	uint8_t mac[6] = { 0 };
+	uint8_t mac[6] = {0};
 
 	if (now_ns < e->due_ns)
 		return 0;
@@ -446,7 +450,8 @@ age_asked(struct plx_neigh *t, struct entry *e, uint64_t now_ns, struct plx_neig
 }
 
 static uint16_t
-age_entry(struct plx_neigh *t, struct entry *e, uint64_t now_ns, struct plx_neigh_probe *out)
+age_entry(struct plx_neigh *t, struct entry *e, uint64_t now_ns,
+          struct plx_neigh_probe *out)
 {
 	uint64_t val = val_of(e);
 	uint8_t mac[6];

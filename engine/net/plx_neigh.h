@@ -33,13 +33,13 @@
 
 #include "plx_net.h"
 
-#define PLX_NEIGH_PROBES	3
-#define PLX_NEIGH_PROBE_NS	(1 * PLX_NS_PER_S)
-#define PLX_NEIGH_FAILED_NS	(5 * PLX_NS_PER_S)
-#define PLX_NEIGH_REACHABLE_NS	(60 * PLX_NS_PER_S)
-#define PLX_NEIGH_STALE_NS	(600 * PLX_NS_PER_S)
+#define PLX_NEIGH_PROBES       3
+#define PLX_NEIGH_PROBE_NS     (1 * PLX_NS_PER_S)
+#define PLX_NEIGH_FAILED_NS    (5 * PLX_NS_PER_S)
+#define PLX_NEIGH_REACHABLE_NS (60 * PLX_NS_PER_S)
+#define PLX_NEIGH_STALE_NS     (600 * PLX_NS_PER_S)
 /** Probes of one call of take or age at most; what is over waits for the next call. */
-#define PLX_NEIGH_BURST 32
+#define PLX_NEIGH_BURST        32
 
 enum plx_neigh_state {
 	PLX_NEIGH_FREE = 0,
@@ -89,9 +89,9 @@ uint32_t plx_neigh_epoch(const struct plx_neigh *t) PLX_ON_WORKER;
  * Thread: any worker of the port. Owns: nothing. Errors: none.
  */
 enum plx_neigh_state plx_neigh_find(struct plx_neigh *t, const struct plx_addr *ip,
-				    uint8_t mac[6]) PLX_ON_WORKER;
-enum plx_neigh_state plx_neigh_peek(const struct plx_neigh *t,
-				    const struct plx_addr *ip) PLX_ON_WORKER;
+                                    uint8_t mac[6]) PLX_ON_WORKER;
+enum plx_neigh_state plx_neigh_peek(const struct plx_neigh *t, const struct plx_addr *ip)
+        PLX_ON_WORKER;
 
 /**
  * plx_neigh_post() tells the writer something.
@@ -103,7 +103,7 @@ enum plx_neigh_state plx_neigh_peek(const struct plx_neigh *t,
  * Thread: any worker of the port. Owns: nothing. Errors: as returned.
  */
 int plx_neigh_post(struct plx_neigh *t, enum plx_neigh_op op, const struct plx_addr *ip,
-		   const uint8_t *mac) PLX_ON_WORKER;
+                   const uint8_t *mac) PLX_ON_WORKER;
 
 /** plx_neigh_pending(): do messages wait? One load. Thread: the writer. */
 bool plx_neigh_pending(const struct plx_neigh *t) PLX_ON_WORKER;
@@ -118,9 +118,9 @@ bool plx_neigh_pending(const struct plx_neigh *t) PLX_ON_WORKER;
  * Thread: the writer. Owns: nothing. Errors: none.
  * Cost:   age reads every entry: 64 bytes each.
  */
-uint16_t plx_neigh_take(struct plx_neigh *t, uint64_t now_ns,
-			struct plx_neigh_probe *out) PLX_ON_WORKER;
-uint16_t plx_neigh_age(struct plx_neigh *t, uint64_t now_ns,
-		       struct plx_neigh_probe *out) PLX_ON_WORKER;
+uint16_t plx_neigh_take(struct plx_neigh *t, uint64_t now_ns, struct plx_neigh_probe *out)
+        PLX_ON_WORKER;
+uint16_t plx_neigh_age(struct plx_neigh *t, uint64_t now_ns, struct plx_neigh_probe *out)
+        PLX_ON_WORKER;
 
 #endif

@@ -4,7 +4,7 @@
 #include "plx_net_pvt.h"
 
 /* The smallest MTU through which a QUIC packet of 1200 bytes fits (IPv4). */
-#define MTU_MIN	     (1200 + PLX_IP4_HLEN + PLX_UDP_HLEN)
+#define MTU_MIN      (1200 + PLX_IP4_HLEN + PLX_UDP_HLEN)
 #define RATE_DEFAULT 1000
 #define TTL_DEFAULT  64
 
@@ -26,7 +26,7 @@ set_offloads(struct plx_net *n)
 
 int
 plx_net_new(struct plx_net **out, const struct plx_net_cfg *cfg, struct plx_pio *pio,
-	    uint16_t queue, struct plx_neigh *neigh, struct plx_obs *obs)
+            uint16_t queue, struct plx_neigh *neigh, struct plx_obs *obs)
 {
 	struct plx_net *n;
 	uint32_t room;
@@ -53,7 +53,8 @@ plx_net_new(struct plx_net **out, const struct plx_net_cfg *cfg, struct plx_pio 
 	n->has_gw_mac = plx_net_mac_ok(cfg->gateway_mac);
 	if (n->cfg.ttl == 0)
 		n->cfg.ttl = TTL_DEFAULT;
-	n->bucket.cost_ns = PLX_NS_PER_S / (cfg->icmp_rate != 0 ? cfg->icmp_rate : RATE_DEFAULT);
+	n->bucket.cost_ns =
+	        PLX_NS_PER_S / (cfg->icmp_rate != 0 ? cfg->icmp_rate : RATE_DEFAULT);
 	n->bucket.credit_ns = PLX_NS_PER_S;
 	set_offloads(n);
 	rc = plx_net_rule_init(&n->rule, cfg, pio->mtu);
@@ -114,7 +115,7 @@ plx_net_spend(struct plx_net *n, uint64_t now_ns)
 }
 
 /* Frames that only a veth pair delivers, and a second owner of our address. */
-static void
+static PLX_ON_WORKER void
 look_for_traps(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k)
 {
 	if (k->partial && ++n->partial_cnt == PLX_NET_HINT_MIN)
@@ -166,7 +167,7 @@ trust_of(const struct plx_net *n, uint64_t ol_flags)
 
 static inline void
 fill_dgram(struct rte_mbuf *m, const uint8_t *p, const struct plx_net_pkt *k,
-	   struct plx_dgram *dg)
+           struct plx_dgram *dg)
 {
 	const uint32_t off = (uint32_t)k->l2_len + k->l3_len;
 
@@ -202,7 +203,7 @@ prefetch_mbuf(const struct rte_mbuf *m)
 
 uint16_t
 plx_net_rx_burst(struct plx_net *n, struct rte_mbuf **m, uint16_t cnt, struct plx_dgram *dg,
-		 uint64_t now_ns)
+                 uint64_t now_ns)
 {
 	uint64_t bytes = 0;
 	uint16_t got = 0;
@@ -224,7 +225,7 @@ plx_net_rx_burst(struct plx_net *n, struct rte_mbuf **m, uint16_t cnt, struct pl
 
 			b = plx_net_seg_join(n, b, &drop);
 			if (b == NULL) {
-				k = (struct plx_net_pkt){ .drop = (uint16_t)drop };
+				k = (struct plx_net_pkt){.drop = (uint16_t)drop};
 				look_for_traps(n, NULL, &k);
 				plx_obs_drop(n->obs, drop, 1);
 				continue;
@@ -247,9 +248,8 @@ void
 plx_net_dgram_of(struct rte_mbuf *m, struct plx_dgram *dg)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *), *ip = p + m->l2_len;
-	struct plx_net_pkt k = { .kind = PLX_NET_KIND_DGRAM,
-				 .l2_len = m->l2_len,
-				 .l3_len = m->l3_len };
+	struct plx_net_pkt k = {
+	        .kind = PLX_NET_KIND_DGRAM, .l2_len = m->l2_len, .l3_len = m->l3_len};
 
 	/* The frame was parsed once: what is read here lies inside it. */
 	k.family = ip[0] >> 4 == 6 ? PLX_FAMILY_IPV6 : PLX_FAMILY_IPV4;

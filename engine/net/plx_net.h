@@ -21,7 +21,7 @@
 #define PLX_NET_ADDRS_MAX 16
 #define PLX_NET_PORTS_MAX 16
 /** Bytes in front of the UDP payload: Ethernet 14 + two VLAN tags 8 + IPv6 40 + UDP 8. */
-#define PLX_NET_HDR_MAX 70
+#define PLX_NET_HDR_MAX   70
 
 /**
  * How long frames that the port refused are offered again before they are dropped. Shorter: a
@@ -33,8 +33,8 @@
 
 /** An address of ours with its prefix. */
 struct plx_net_addr {
-	struct plx_addr addr;	/**< port unused */
-	uint8_t prefix_len;	/**< 0..32 or 0..128 */
+	struct plx_addr addr; /**< port unused */
+	uint8_t prefix_len;   /**< 0..32 or 0..128 */
 };
 
 struct plx_net_cfg {
@@ -42,23 +42,25 @@ struct plx_net_cfg {
 	uint8_t addr_cnt;
 	uint16_t port_be[PLX_NET_PORTS_MAX]; /**< UDP ports served; see accept_any_port */
 	uint8_t port_cnt;
-	bool accept_any_port; /**< clients: every port above 1023 */
+	bool accept_any_port;               /**< clients: every port above 1023 */
 	struct plx_addr gateway4, gateway6; /**< family NONE = none */
-	uint8_t gateway_mac[6];	  /**< fixed next hop; all zero = resolve */
-	uint16_t vlan;		  /**< tag to send with, 0 = none; received tags are skipped */
-	uint8_t ttl;		  /**< default 64 */
-	bool ip4_options;	  /**< skip IPv4 options instead of refusing them */
-	bool no_neigh;		  /**< wire without neighbours (drivers/sim): dst MAC broadcast */
-	uint16_t icmp_rate;	  /**< answers per second and worker, default 1000 */
+	uint8_t gateway_mac[6];             /**< fixed next hop; all zero = resolve */
+	uint16_t vlan;      /**< tag to send with, 0 = none; received tags are skipped */
+	uint8_t ttl;        /**< default 64 */
+	bool ip4_options;   /**< skip IPv4 options instead of refusing them */
+	bool no_neigh;      /**< wire without neighbours (drivers/sim): dst MAC broadcast */
+	uint16_t icmp_rate; /**< answers per second and worker, default 1000 */
 };
 
 /**
  * What received frames say about the set-up; bits of plx_net_hints(). A wire never shows the
  * first two, a veth pair does (drivers/ethdev, docs: what works without a NIC).
  */
-#define PLX_NET_HINT_PARTIAL_CKSUM (UINT32_C(1) << 0) /**< peers leave UDP checksums unfinished */
-#define PLX_NET_HINT_GSO	       (UINT32_C(1) << 1) /**< frames larger than the MTU arrive */
-#define PLX_NET_HINT_ADDR_IN_USE   (UINT32_C(1) << 2) /**< another MAC uses an address of ours */
+enum plx_net_hint {
+	PLX_NET_HINT_PARTIAL_CKSUM = 1, /**< peers leave UDP checksums unfinished */
+	PLX_NET_HINT_GSO = 2,           /**< frames larger than the MTU arrive */
+	PLX_NET_HINT_ADDR_IN_USE = 4,   /**< another MAC uses an address of ours */
+};
 
 /** Shared by the workers of a port: the neighbour table. */
 struct plx_neigh;
@@ -101,7 +103,7 @@ void plx_neigh_free(struct plx_neigh *n) PLX_ON_MAIN;
  * Thread: main. Owns: the caller owns *out. Errors: as returned, *out is NULL then.
  */
 int plx_net_new(struct plx_net **out, const struct plx_net_cfg *cfg, struct plx_pio *pio,
-		uint16_t queue, struct plx_neigh *neigh, struct plx_obs *obs) PLX_ON_MAIN;
+                uint16_t queue, struct plx_neigh *neigh, struct plx_obs *obs) PLX_ON_MAIN;
 void plx_net_free(struct plx_net *n) PLX_ON_MAIN;
 
 /** plx_net_set_ptb() names who is told of packet-too-big messages; fn NULL = nobody. */
@@ -122,7 +124,7 @@ void plx_net_set_ptb(struct plx_net *n, plx_net_ptb_fn fn, void *arg) PLX_ON_MAI
  * Cost:   parse and classify <= 25 ns per packet; no allocation.
  */
 uint16_t plx_net_rx_burst(struct plx_net *n, struct rte_mbuf **m, uint16_t cnt,
-			  struct plx_dgram *dg, uint64_t now_ns) PLX_ON_WORKER;
+                          struct plx_dgram *dg, uint64_t now_ns) PLX_ON_WORKER;
 
 /**
  * plx_net_dgram_of() rebuilds the datagram of an mbuf that another worker parsed (mailbox):
@@ -136,7 +138,8 @@ void plx_net_dgram_of(struct rte_mbuf *m, struct plx_dgram *dg) PLX_ON_WORKER;
  * PLX_NET_HDR_MAX bytes of header room, cookie = mbuf. All or none.
  * @return cnt or 0 (counted under PLX_DROP_NET_NO_MBUF by the caller if it matters)
  */
-uint16_t plx_net_tx_alloc(struct plx_net *n, struct plx_txpkt *out, uint16_t cnt) PLX_ON_WORKER;
+uint16_t plx_net_tx_alloc(struct plx_net *n, struct plx_txpkt *out, uint16_t cnt)
+        PLX_ON_WORKER;
 
 /**
  * plx_net_tx_burst() puts headers in front of written packets and queues them for the port.
@@ -145,7 +148,7 @@ uint16_t plx_net_tx_alloc(struct plx_net *n, struct plx_txpkt *out, uint16_t cnt
  * Thread: the worker. Owns: the mbufs leave the caller. Errors: none; counted.
  */
 void plx_net_tx_burst(struct plx_net *n, struct plx_txpkt *out, uint16_t cnt,
-		      uint64_t now_ns) PLX_ON_WORKER;
+                      uint64_t now_ns) PLX_ON_WORKER;
 
 /**
  * plx_net_tx_flush() hands queued frames to the port. Frames refused twice, and at least
@@ -163,7 +166,7 @@ void plx_net_housekeep(struct plx_net *n, uint64_t now_ns) PLX_ON_WORKER;
 
 /** plx_net_pick_local() chooses the address of ours that reaches remote. PLX_E_NOENT: none. */
 int plx_net_pick_local(const struct plx_net *n, const struct plx_addr *remote,
-		       struct plx_addr *local) PLX_ON_WORKER;
+                       struct plx_addr *local) PLX_ON_WORKER;
 
 /**
  * plx_net_hints() tells what the frames so far said about the set-up, PLX_NET_HINT_*.

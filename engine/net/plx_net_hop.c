@@ -14,7 +14,8 @@ same_prefix(const uint8_t *a, const uint8_t *b, uint8_t bits)
 static bool
 link_local(const struct plx_addr *a)
 {
-	return a->family == PLX_FAMILY_IPV6 && a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+	return a->family == PLX_FAMILY_IPV6 && a->ip[0] == 0xfe &&
+	       (a->ip[1] & 0xc0) == 0x80;
 }
 
 /* Same address; ports do not matter here. */
@@ -67,7 +68,7 @@ unicast(const struct plx_net *n, const struct plx_addr *a)
 
 enum plx_net_hop
 plx_net_hop_find(struct plx_net *n, const struct plx_addr *remote, struct plx_addr *hop,
-		 uint8_t mac[6])
+                 uint8_t mac[6])
 {
 	const struct plx_addr *gw = gateway_of(n, remote->family);
 	enum plx_neigh_state s;
@@ -100,11 +101,11 @@ plx_net_hop_find(struct plx_net *n, const struct plx_addr *remote, struct plx_ad
 
 int
 plx_net_pick_local(const struct plx_net *n, const struct plx_addr *remote,
-		   struct plx_addr *local)
+                   struct plx_addr *local)
 {
 	const struct plx_addr *pick = NULL;
 	const bool any = n->neigh == NULL || n->has_gw_mac ||
-			 gateway_of(n, remote->family)->family != PLX_FAMILY_NONE;
+	                 gateway_of(n, remote->family)->family != PLX_FAMILY_NONE;
 	unsigned idx;
 
 	if (!unicast(n, remote))
@@ -149,7 +150,7 @@ hold_slot(struct plx_net *n, const struct plx_addr *hop)
 
 void
 plx_net_hop_hold(struct plx_net *n, const struct plx_addr *hop, struct rte_mbuf *m,
-		 uint64_t now_ns)
+                 uint64_t now_ns)
 {
 	struct plx_net_hold *h = hold_slot(n, hop);
 

@@ -116,7 +116,7 @@ parse_eth(const uint8_t *p, size_t len, struct plx_net_pkt *k, uint16_t *type)
 /* ip: l3_len bytes of header, behind them l4_len bytes of IP payload. */
 static enum plx_drop
 parse_udp(const struct plx_net_rule *r, const uint8_t *ip, unsigned trust,
-	  struct plx_net_pkt *k)
+          struct plx_net_pkt *k)
 {
 	const bool v6 = k->family == PLX_FAMILY_IPV6;
 	const uint8_t *udp = ip + k->l3_len;
@@ -152,7 +152,7 @@ parse_udp(const struct plx_net_rule *r, const uint8_t *ip, unsigned trust,
 
 static enum plx_drop
 parse_ip4(const struct plx_net_rule *r, const uint8_t *ip, size_t left, unsigned trust,
-	  struct plx_net_pkt *k)
+          struct plx_net_pkt *k)
 {
 	uint16_t hlen, total;
 	uint64_t sum;
@@ -259,7 +259,7 @@ skip_ext(const uint8_t *p, size_t len, uint8_t *next, size_t *ext_len)
 			return PLX_DROP_NET_IP6_EXT;
 		/* We are the end of every route: segments left must be 0 (RFC 5095). */
 		if (*next == NEXT_ROUTING ? p[off + 3] != 0
-					  : !options_ok(p + off + 2, sz - 2))
+		                          : !options_ok(p + off + 2, sz - 2))
 			return PLX_DROP_NET_IP6_EXT;
 		*next = p[off];
 		off += sz;
@@ -269,8 +269,8 @@ skip_ext(const uint8_t *p, size_t len, uint8_t *next, size_t *ext_len)
 static enum dst6
 classify_dst6(const struct plx_net_rule *r, const uint8_t *ip)
 {
-	static const uint8_t all_nodes[16] = { 0xff, 2, [15] = 1 };
-	static const uint8_t solicited[13] = { 0xff, 2, [11] = 1, [12] = 0xff };
+	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+	static const uint8_t solicited[13] = {0xff, 2, [11] = 1, [12] = 0xff};
 
 	if (plx_likely(plx_net_rule_ours6(r, ip)))
 		return DST6_OURS;
@@ -289,7 +289,7 @@ classify_dst6(const struct plx_net_rule *r, const uint8_t *ip)
 
 static enum plx_drop
 parse_ip6(const struct plx_net_rule *r, const uint8_t *ip, size_t left, unsigned trust,
-	  struct plx_net_pkt *k)
+          struct plx_net_pkt *k)
 {
 	static const uint8_t none[16];
 	enum plx_drop drop;
@@ -344,12 +344,12 @@ parse_ip6(const struct plx_net_rule *r, const uint8_t *ip, size_t left, unsigned
 
 void
 plx_net_parse(const struct plx_net_rule *r, const uint8_t *p, size_t len, unsigned trust,
-	      struct plx_net_pkt *k)
+              struct plx_net_pkt *k)
 {
 	enum plx_drop drop;
 	uint16_t type;
 
-	*k = (struct plx_net_pkt){ .kind = PLX_NET_KIND_DROP };
+	*k = (struct plx_net_pkt){.kind = PLX_NET_KIND_DROP};
 	if (plx_unlikely(len > r->frame_max)) {
 		k->drop = PLX_DROP_NET_TOO_LARGE;
 		return;
@@ -400,10 +400,10 @@ int
 plx_net_rule_init(struct plx_net_rule *r, const struct plx_net_cfg *cfg, uint16_t mtu)
 {
 	const uint32_t frame_max =
-		(uint32_t)mtu + PLX_ETH_HLEN + PLX_NET_VLAN_MAX * PLX_VLAN_HLEN;
+	        (uint32_t)mtu + PLX_ETH_HLEN + PLX_NET_VLAN_MAX * PLX_VLAN_HLEN;
 
-	*r = (struct plx_net_rule){ .any_port = cfg->accept_any_port,
-				    .ip4_options = cfg->ip4_options };
+	*r = (struct plx_net_rule){.any_port = cfg->accept_any_port,
+	                           .ip4_options = cfg->ip4_options};
 	r->frame_max = (uint16_t)(frame_max < UINT16_MAX ? frame_max : UINT16_MAX);
 	if (cfg->addr_cnt > PLX_NET_ADDRS_MAX || cfg->port_cnt > PLX_NET_PORTS_MAX)
 		return PLX_E_CONFIG;

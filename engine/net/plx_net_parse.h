@@ -25,20 +25,21 @@
 #include "plx_wire.h"
 
 /** VLAN tags skipped at most. A third one is an attack or a provider's trunk. */
-#define PLX_NET_VLAN_MAX 2
+#define PLX_NET_VLAN_MAX  2
 /**
  * IPv6 extension headers walked at most, and their bytes together. Real traffic has 0 or 1 of
  * 8 to 40 bytes. Below 2 the legal pair hop-by-hop, destination is refused; the byte cap keeps
  * l3_len (40 + 256) inside the 9 bits an mbuf has for it, 471 is the end.
  */
-#define PLX_NET_EXT_MAX	  8
+#define PLX_NET_EXT_MAX   8
 #define PLX_NET_EXT_BYTES 256
 
 /** What we are, as the parser needs it. Made once by plx_net_rule_init(). */
 struct plx_net_rule {
 	uint64_t ip6[PLX_NET_ADDRS_MAX][2];
-	uint32_t ip4[PLX_NET_ADDRS_MAX];    /**< network order, as all addresses here */
-	uint32_t bcast4[PLX_NET_ADDRS_MAX]; /**< directed broadcast of the prefix; 0 = none */
+	uint32_t ip4[PLX_NET_ADDRS_MAX]; /**< network order, as all addresses here */
+	uint32_t bcast4
+	        [PLX_NET_ADDRS_MAX]; /**< directed broadcast of the prefix; 0 = none */
 	uint16_t port_be[PLX_NET_PORTS_MAX];
 	uint16_t frame_max; /**< bytes; longer frames are PLX_DROP_NET_TOO_LARGE */
 	uint8_t ip4_cnt, ip6_cnt, port_cnt;
@@ -52,26 +53,27 @@ struct plx_net_rule {
 #define PLX_NET_TRUST_WIRE 4u /**< the wire carries no UDP checksums at all */
 
 enum plx_net_kind {
-	PLX_NET_KIND_DROP = 0, /**< drop names the reason; else only src_ours, partial hold */
-	PLX_NET_KIND_DGRAM,    /**< UDP for us, checksum right, payload not empty */
-	PLX_NET_KIND_ARP,      /**< 28 bytes at l2_len are there, nothing about them is checked */
-	PLX_NET_KIND_ICMP4,    /**< for us; message not checked, checksum neither */
-	PLX_NET_KIND_ICMP6,    /**< the same; mcast and src_none say what was let through */
+	PLX_NET_KIND_DROP =
+	        0,          /**< drop names the reason; else only src_ours, partial hold */
+	PLX_NET_KIND_DGRAM, /**< UDP for us, checksum right, payload not empty */
+	PLX_NET_KIND_ARP, /**< 28 bytes at l2_len are there, nothing about them is checked */
+	PLX_NET_KIND_ICMP4, /**< for us; message not checked, checksum neither */
+	PLX_NET_KIND_ICMP6, /**< the same; mcast and src_none say what was let through */
 };
 
 struct plx_net_pkt {
-	uint8_t kind;	 /**< enum plx_net_kind */
-	uint8_t family;	 /**< enum plx_family */
-	uint8_t ecn;	 /**< 0..3 */
-	uint8_t ttl;	 /**< time to live, hop limit; 1..255 */
-	uint16_t drop;	 /**< enum plx_drop */
+	uint8_t kind;    /**< enum plx_net_kind */
+	uint8_t family;  /**< enum plx_family */
+	uint8_t ecn;     /**< 0..3 */
+	uint8_t ttl;     /**< time to live, hop limit; 1..255 */
+	uint16_t drop;   /**< enum plx_drop */
 	uint16_t l2_len; /**< Ethernet and VLAN, bytes */
 	uint16_t l3_len; /**< IP header with options or extension headers, bytes */
 	uint16_t l4_len; /**< bytes behind the IP header, trimmed to IP and UDP length */
-	bool mcast;	 /**< ICMPv6 to ff02::1 or a solicited-node group of ours */
-	bool src_none;	 /**< ICMPv6 from :: (duplicate address detection) */
-	bool src_ours;	 /**< with NET_SRC: the source is an address of ours */
-	bool partial;	 /**< with NET_UDP_CKSUM: the field holds the pseudo header's sum only,
+	bool mcast;      /**< ICMPv6 to ff02::1 or a solicited-node group of ours */
+	bool src_none;   /**< ICMPv6 from :: (duplicate address detection) */
+	bool src_ours;   /**< with NET_SRC: the source is an address of ours */
+	bool partial; /**< with NET_UDP_CKSUM: the field holds the pseudo header's sum only,
 			      as a kernel leaves it for a device to finish */
 };
 
@@ -84,8 +86,8 @@ struct plx_net_pkt {
  *
  * Thread: main. Owns: nothing; r is a copy. Errors: as returned.
  */
-int plx_net_rule_init(struct plx_net_rule *r, const struct plx_net_cfg *cfg,
-		      uint16_t mtu) PLX_ON_MAIN;
+int plx_net_rule_init(struct plx_net_rule *r, const struct plx_net_cfg *cfg, uint16_t mtu)
+        PLX_ON_MAIN;
 
 /**
  * plx_net_parse() gives the verdict on one frame.
@@ -103,8 +105,8 @@ int plx_net_rule_init(struct plx_net_rule *r, const struct plx_net_cfg *cfg,
  * Errors: none; refusals are verdicts.
  * Cost:   <= 15 ns without the UDP checksum; one pass over the payload with it.
  */
-void plx_net_parse(const struct plx_net_rule *r, const uint8_t *p, size_t len, unsigned trust,
-		   struct plx_net_pkt *k) PLX_ANY_THREAD;
+void plx_net_parse(const struct plx_net_rule *r, const uint8_t *p, size_t len,
+                   unsigned trust, struct plx_net_pkt *k) PLX_ANY_THREAD;
 
 /**
  * plx_net_parse_path() reads the addresses of a frame with the verdict PLX_NET_KIND_DGRAM.
@@ -118,8 +120,8 @@ plx_net_parse_path(const uint8_t *p, const struct plx_net_pkt *k, struct plx_pat
 	const uint8_t *ip = p + k->l2_len, *udp = ip + k->l3_len;
 	const uint8_t family = k->family;
 
-	path->remote = (struct plx_addr){ .port_be = plx_ld16(udp), .family = family };
-	path->local = (struct plx_addr){ .port_be = plx_ld16(udp + 2), .family = family };
+	path->remote = (struct plx_addr){.port_be = plx_ld16(udp), .family = family};
+	path->local = (struct plx_addr){.port_be = plx_ld16(udp + 2), .family = family};
 	if (family == PLX_FAMILY_IPV4) {
 		memcpy(path->remote.ip, ip + 12, 4);
 		memcpy(path->local.ip, ip + 16, 4);

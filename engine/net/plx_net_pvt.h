@@ -32,21 +32,21 @@
  * Frames queued for the port: two bursts and the answers of two. Below 64 a port that takes no
  * frame for one turn makes us drop; above, frames only grow old.
  */
-#define PLX_NET_TXQ 128
+#define PLX_NET_TXQ       128
 /** Packets that wait for one neighbour, and neighbours waited for, per worker. */
 #define PLX_NET_HOLD_PKTS 16
 #define PLX_NET_HOLD_HOPS 32
 /** Longer than three probes take: afterwards nobody will answer. */
-#define PLX_NET_HOLD_NS (4 * PLX_NS_PER_S)
+#define PLX_NET_HOLD_NS   (4 * PLX_NS_PER_S)
 /** Frames of one kind that raise a hint: not an accident of one corrupted frame any more. */
-#define PLX_NET_HINT_MIN 4
+#define PLX_NET_HINT_MIN  4
 /** Bytes of a template, right-aligned in plx_tx_path.tmpl. */
-#define PLX_NET_TMPL sizeof(((struct plx_tx_path *)0)->tmpl)
+#define PLX_NET_TMPL      sizeof(((struct plx_tx_path *)0)->tmpl)
 
 PLX_STATIC_ASSERT(PLX_NET_HDR_MAX <= sizeof(((struct plx_tx_path *)0)->tmpl),
-		  "the longest header fits the template");
+                  "the longest header fits the template");
 PLX_STATIC_ASSERT(sizeof(((struct plx_tx_path *)0)->tmpl) <= RTE_PKTMBUF_HEADROOM,
-		  "a template copied whole stays inside the headroom");
+                  "a template copied whole stays inside the headroom");
 
 /** Answers per second: a bucket of one second's worth, counted in nanoseconds. */
 struct plx_net_bucket {
@@ -69,8 +69,9 @@ struct plx_net {
 	struct plx_pio *pio;
 	struct rte_mempool *pool;
 	struct plx_neigh *neigh; /* NULL: wire without neighbours */
-	uint64_t rx_ip_msk, rx_udp_msk; /* ol_flags masks whose GOOD value is trusted; 0 = none */
-	unsigned rx_trust;	 /* PLX_NET_TRUST_* whatever the mbuf says */
+	uint64_t rx_ip_msk,
+	        rx_udp_msk; /* ol_flags masks whose GOOD value is trusted; 0 = none */
+	unsigned rx_trust;  /* PLX_NET_TRUST_* whatever the mbuf says */
 	bool tx_ip_off, tx_udp_off, tx_no_cksum;
 	bool has_gw_mac;
 	uint16_t queue;
@@ -87,7 +88,7 @@ struct plx_net {
 
 	/* written seldom */
 	struct plx_net_bucket bucket;
-	uint16_t hold_cnt; /* slots of hold in use */
+	uint16_t hold_cnt;   /* slots of hold in use */
 	uint32_t hold_epoch; /* neighbour epoch at which hold was last looked through */
 	uint32_t partial_cnt, gso_cnt;
 	_Atomic uint32_t hints; /* read by any thread */
@@ -115,7 +116,7 @@ void plx_net_hint(struct plx_net *n, uint32_t bits) PLX_ON_WORKER;
  * Thread: the worker. Owns: takes m, whatever its segment list looks like.
  */
 struct rte_mbuf *plx_net_seg_join(struct plx_net *n, struct rte_mbuf *m,
-				  enum plx_drop *drop) PLX_ON_WORKER;
+                                  enum plx_drop *drop) PLX_ON_WORKER;
 
 /** plx_net_seg_whole(): one segment whose data lies inside its buffer? */
 static inline bool
@@ -139,11 +140,11 @@ void plx_net_tx_queue(struct plx_net *n, struct rte_mbuf *m, uint64_t now_ns) PL
  * @return the buffer, at least 60 bytes long; NULL: none, not counted
  */
 struct rte_mbuf *plx_net_tx_frame(struct plx_net *n, const uint8_t dst[6], uint16_t type,
-				  uint16_t len, uint8_t **l3) PLX_ON_WORKER;
+                                  uint16_t len, uint8_t **l3) PLX_ON_WORKER;
 
 /** plx_net_tx_ip6() writes an IPv6 header for an ICMPv6 message of len bytes. */
 void plx_net_tx_ip6(uint8_t *ip, const uint8_t *src, const uint8_t *dst, uint16_t len,
-		    uint8_t hop_limit) PLX_ON_WORKER;
+                    uint8_t hop_limit) PLX_ON_WORKER;
 
 /* --- plx_net_hop.c --- */
 
@@ -156,10 +157,10 @@ enum plx_net_hop {
 
 /** plx_net_hop_find() looks for the MAC behind which remote is; hop: who has to be asked. */
 enum plx_net_hop plx_net_hop_find(struct plx_net *n, const struct plx_addr *remote,
-				  struct plx_addr *hop, uint8_t mac[6]) PLX_ON_WORKER;
+                                  struct plx_addr *hop, uint8_t mac[6]) PLX_ON_WORKER;
 /** plx_net_hop_hold() keeps a frame until its hop is known, or drops and counts it. */
 void plx_net_hop_hold(struct plx_net *n, const struct plx_addr *hop, struct rte_mbuf *m,
-		      uint64_t now_ns) PLX_ON_WORKER;
+                      uint64_t now_ns) PLX_ON_WORKER;
 /** plx_net_hop_run() sends what can go now; the writer also works off messages and asks. */
 void plx_net_hop_run(struct plx_net *n, uint64_t now_ns) PLX_ON_WORKER;
 /** plx_net_hop_age() moves neighbours on with time and gives up what waited too long. */
@@ -174,19 +175,19 @@ bool plx_net_hop_near(const struct plx_net *n, const struct plx_addr *a) PLX_ON_
  * PLX_DROP_NONE and count what they did, or the one reason for which the frame is dropped.
  */
 enum plx_drop plx_arp_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k,
-			 uint64_t now_ns) PLX_ON_WORKER;
+                         uint64_t now_ns) PLX_ON_WORKER;
 enum plx_drop plx_nd_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k,
-			uint64_t now_ns) PLX_ON_WORKER;
+                        uint64_t now_ns) PLX_ON_WORKER;
 enum plx_drop plx_icmp4_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k,
-			   uint64_t now_ns) PLX_ON_WORKER;
+                           uint64_t now_ns) PLX_ON_WORKER;
 enum plx_drop plx_icmp6_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k,
-			   uint64_t now_ns) PLX_ON_WORKER;
+                           uint64_t now_ns) PLX_ON_WORKER;
 
 /** Ask for a neighbour from an address of ours; mac all zero: everybody. */
 void plx_arp_ask(struct plx_net *n, const uint8_t *src, const uint8_t *target,
-		 const uint8_t mac[6], uint64_t now_ns) PLX_ON_WORKER;
+                 const uint8_t mac[6], uint64_t now_ns) PLX_ON_WORKER;
 void plx_nd_ask(struct plx_net *n, const uint8_t *src, const uint8_t *target,
-		const uint8_t mac[6], uint64_t now_ns) PLX_ON_WORKER;
+                const uint8_t mac[6], uint64_t now_ns) PLX_ON_WORKER;
 /** Tell everybody that an address is ours. */
 void plx_arp_announce(struct plx_net *n, const uint8_t *ip, uint64_t now_ns) PLX_ON_WORKER;
 void plx_nd_announce(struct plx_net *n, const uint8_t *ip, uint64_t now_ns) PLX_ON_WORKER;
@@ -203,7 +204,7 @@ plx_net_mac_ok(const uint8_t mac[6])
 /** plx_net_neigh_tell() passes what was learnt to the writer; false: no room. */
 static inline PLX_ON_WORKER bool
 plx_net_neigh_tell(struct plx_net *n, enum plx_neigh_op op, const struct plx_addr *ip,
-		   const uint8_t *mac)
+                   const uint8_t *mac)
 {
 	return n->neigh == NULL || plx_neigh_post(n->neigh, op, ip, mac) == 0;
 }
@@ -211,7 +212,7 @@ plx_net_neigh_tell(struct plx_net *n, enum plx_neigh_op op, const struct plx_add
 static inline struct plx_addr
 plx_net_addr_of(const uint8_t *ip, uint8_t family)
 {
-	struct plx_addr a = { .family = family };
+	struct plx_addr a = {.family = family};
 
 	memcpy(a.ip, ip, family == PLX_FAMILY_IPV6 ? 16 : 4);
 	return a;

@@ -70,7 +70,7 @@ plx_net_seg_join(struct plx_net *n, struct rte_mbuf *m, enum plx_drop *drop)
 	}
 	if (to != NULL) {
 		to->ol_flags = m->ol_flags &
-			       (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+		               (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
 		to->port = m->port;
 		p = (uint8_t *)rte_pktmbuf_append(to, (uint16_t)m->pkt_len);
 		for (const struct rte_mbuf *s = m; s != NULL; s = s->next) {

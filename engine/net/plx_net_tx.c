@@ -8,7 +8,8 @@
 uint16_t
 plx_net_tx_alloc(struct plx_net *n, struct plx_txpkt *out, uint16_t cnt)
 {
-	const uint16_t cap = RTE_MIN(n->room, (uint16_t)(n->mtu - PLX_IP4_HLEN - PLX_UDP_HLEN));
+	const uint16_t cap =
+	        RTE_MIN(n->room, (uint16_t)(n->mtu - PLX_IP4_HLEN - PLX_UDP_HLEN));
 	struct rte_mbuf *m[PLX_BURST_MAX];
 
 	if (cnt > PLX_BURST_MAX || rte_pktmbuf_alloc_bulk(n->pool, m, cnt) != 0)
@@ -16,9 +17,9 @@ plx_net_tx_alloc(struct plx_net *n, struct plx_txpkt *out, uint16_t cnt)
 	for (uint16_t i = 0; i < cnt; i++) {
 		/* The payload begins at the end of the headroom, on a cache line of its own;
 		 * headers are written backwards from there. */
-		out[i] = (struct plx_txpkt){ .buf = rte_pktmbuf_mtod(m[i], uint8_t *),
-					     .cookie = m[i],
-					     .cap = cap };
+		out[i] = (struct plx_txpkt){.buf = rte_pktmbuf_mtod(m[i], uint8_t *),
+		                            .cookie = m[i],
+		                            .cap = cap};
 	}
 	return cnt;
 }
@@ -50,7 +51,8 @@ make_template(const struct plx_net *n, struct plx_tx_path *tx, const uint8_t mac
 	const struct plx_path *path = &tx->path;
 	const bool v6 = path->remote.family == PLX_FAMILY_IPV6;
 	const uint8_t l3_len = v6 ? PLX_IP6_HLEN : PLX_IP4_HLEN;
-	const uint8_t l2_len = n->cfg.vlan == 0 ? PLX_ETH_HLEN : PLX_ETH_HLEN + PLX_VLAN_HLEN;
+	const uint8_t l2_len =
+	        n->cfg.vlan == 0 ? PLX_ETH_HLEN : PLX_ETH_HLEN + PLX_VLAN_HLEN;
 	uint8_t *udp = tx->tmpl + PLX_NET_TMPL - PLX_UDP_HLEN, *ip = udp - l3_len;
 
 	memset(tx->tmpl, 0, sizeof(tx->tmpl));
@@ -92,7 +94,7 @@ put_udp_cksum(const struct plx_net *n, uint8_t *udp, uint16_t udp_len)
 	} else {
 		sum += (uint64_t)plx_ld32(udp) + PLX_BE16(udp_len);
 		field = (uint16_t)~plx_cksum_fold(
-			plx_cksum_add(sum, udp + PLX_UDP_HLEN, udp_len - PLX_UDP_HLEN));
+		        plx_cksum_add(sum, udp + PLX_UDP_HLEN, udp_len - PLX_UDP_HLEN));
 		/* 0 would say "no checksum" (RFC 768). */
 		if (field == 0)
 			field = 0xffff;
@@ -102,7 +104,8 @@ put_udp_cksum(const struct plx_net *n, uint8_t *udp, uint16_t udp_len)
 
 /* Puts the template in front of the payload and finishes it; the mbuf becomes the frame. */
 static inline void
-put_headers(const struct plx_net *n, const struct plx_tx_path *tx, const struct plx_txpkt *pkt)
+put_headers(const struct plx_net *n, const struct plx_tx_path *tx,
+            const struct plx_txpkt *pkt)
 {
 	struct rte_mbuf *m = pkt->cookie;
 	uint8_t *udp = pkt->buf - PLX_UDP_HLEN;
@@ -129,7 +132,7 @@ put_headers(const struct plx_net *n, const struct plx_tx_path *tx, const struct 
 	} else {
 		const uint16_t total = (uint16_t)(udp_len + PLX_IP4_HLEN);
 		const uint64_t sum = (uint64_t)plx_ld16(ip + 10) + PLX_BE16(total) +
-				     PLX_BE16(pkt->ecn & 3);
+		                     PLX_BE16(pkt->ecn & 3);
 
 		m->ol_flags |= RTE_MBUF_F_TX_IPV4;
 		plx_st16_be(ip + 2, total);
@@ -189,8 +192,8 @@ plx_net_tx_burst(struct plx_net *n, struct plx_txpkt *out, uint16_t cnt, uint64_
 		struct plx_txpkt *pkt = &out[i];
 		struct plx_tx_path *tx = pkt->tx;
 		const uint16_t ip_hdr = tx->path.remote.family == PLX_FAMILY_IPV6
-						? PLX_IP6_HLEN
-						: PLX_IP4_HLEN;
+		                                ? PLX_IP6_HLEN
+		                                : PLX_IP4_HLEN;
 
 		if (plx_unlikely((uint32_t)pkt->len + ip_hdr + PLX_UDP_HLEN > n->mtu)) {
 			plx_obs_drop(n->obs, PLX_DROP_NET_TOO_LARGE, 1);
@@ -213,7 +216,8 @@ offer(struct plx_net *n)
 	uint16_t sent = 0;
 
 	while (sent < n->txq_cnt) {
-		uint16_t want = RTE_MIN((uint16_t)(n->txq_cnt - sent), (uint16_t)PLX_BURST_MAX);
+		uint16_t want =
+		        RTE_MIN((uint16_t)(n->txq_cnt - sent), (uint16_t)PLX_BURST_MAX);
 		uint16_t got = plx_pio_tx(n->pio, n->queue, n->txq + sent, want);
 
 		for (uint16_t i = 0; i < got; i++)
@@ -289,7 +293,7 @@ plx_net_tx_flush(struct plx_net *n, uint64_t now_ns)
 
 struct rte_mbuf *
 plx_net_tx_frame(struct plx_net *n, const uint8_t dst[6], uint16_t type, uint16_t len,
-		 uint8_t **l3)
+                 uint8_t **l3)
 {
 	const uint16_t l2_len = PLX_ETH_HLEN + (n->cfg.vlan != 0 ? PLX_VLAN_HLEN : 0);
 	const uint16_t sz = RTE_MAX((uint16_t)(l2_len + len), (uint16_t)FRAME_MIN);
@@ -309,7 +313,7 @@ plx_net_tx_frame(struct plx_net *n, const uint8_t dst[6], uint16_t type, uint16_
 
 void
 plx_net_tx_ip6(uint8_t *ip, const uint8_t *src, const uint8_t *dst, uint16_t len,
-	       uint8_t hop_limit)
+               uint8_t hop_limit)
 {
 	ip[0] = 0x60;
 	plx_st16_be(ip + 4, len);

@@ -22,18 +22,18 @@ struct plx_pio;
 /** How the port spreads received packets over its queues. */
 enum plx_spread {
 	PLX_SPREAD_SINGLE = 0, /**< one queue */
-	PLX_SPREAD_UNKNOWN,    /**< the peer or the kernel chooses; not by flow for certain */
-	PLX_SPREAD_RSS,	       /**< 4-tuple hash, key and table known */
-	PLX_SPREAD_CID,	       /**< rules match the steer word of our IDs */
+	PLX_SPREAD_UNKNOWN, /**< the peer or the kernel chooses; not by flow for certain */
+	PLX_SPREAD_RSS,     /**< 4-tuple hash, key and table known */
+	PLX_SPREAD_CID,     /**< rules match the steer word of our IDs */
 	PLX_SPREAD_CNT
 };
 
 /** What was installed for steering; tests and the start-up table read it. */
 struct plx_steer_plan {
-	uint8_t level;		/**< enum plx_spread */
+	uint8_t level;          /**< enum plx_spread */
 	uint8_t hashes_by_flow; /**< first packets may stay on the receiving worker */
-	uint8_t rss_key_len;	/**< bytes of rss_key, 0 = unknown */
-	uint16_t reta_len;	/**< entries of reta, 0 = unknown */
+	uint8_t rss_key_len;    /**< bytes of rss_key, 0 = unknown */
+	uint16_t reta_len;      /**< entries of reta, 0 = unknown */
 	uint8_t rss_key[64];
 	uint16_t reta[512]; /**< queue per entry */
 };
@@ -47,7 +47,7 @@ struct plx_steer_plan {
 #define PLX_OFF_RX_SCATTER    (UINT32_C(1) << 5)
 #define PLX_OFF_TX_MULTI_SEGS (UINT32_C(1) << 6)
 /** The wire carries no checksum at all and needs none (drivers/sim without corruption). */
-#define PLX_OFF_NO_CKSUM (UINT32_C(1) << 7)
+#define PLX_OFF_NO_CKSUM      (UINT32_C(1) << 7)
 
 struct plx_pio_link {
 	bool up;
@@ -58,8 +58,8 @@ struct plx_pio_link {
 struct plx_pio_stats {
 	uint64_t rx_pkts, rx_bytes;
 	uint64_t tx_pkts, tx_bytes;
-	uint64_t rx_missed;   /**< the port had no descriptor */
-	uint64_t rx_nombuf;   /**< no buffer to receive into */
+	uint64_t rx_missed; /**< the port had no descriptor */
+	uint64_t rx_nombuf; /**< no buffer to receive into */
 	uint64_t rx_errors, tx_errors;
 };
 
@@ -68,14 +68,14 @@ struct plx_pio_ops {
 
 	/** Takes up to cnt packets. @return packets written to m; they are the caller's. */
 	uint16_t (*rx_burst)(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m,
-			     uint16_t cnt);
+	                     uint16_t cnt);
 
 	/**
 	 * Sends. @return n packets taken; the rest stays the caller's and stands in m[n..cnt),
 	 * in order, also where the driver took later ones (drivers/sim).
 	 */
 	uint16_t (*tx_burst)(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m,
-			     uint16_t cnt);
+	                     uint16_t cnt);
 
 	/** Link state now. Main thread. */
 	int (*link)(struct plx_pio *p, struct plx_pio_link *out);
@@ -95,11 +95,11 @@ struct plx_pio {
 	/** Buffers to send with; rx buffers come from the driver. Never NULL. */
 	struct rte_mempool *pool;
 
-	char name[64];	      /**< DPDK device name or "sim0" */
-	uint16_t port_id;     /**< DPDK port, UINT16_MAX when it has none */
+	char name[64];    /**< DPDK device name or "sim0" */
+	uint16_t port_id; /**< DPDK port, UINT16_MAX when it has none */
 	uint16_t rxq_cnt, txq_cnt;
-	uint16_t mtu;	      /**< IP packet, bytes */
-	int16_t socket_id;    /**< NUMA node, -1 unknown */
+	uint16_t mtu;      /**< IP packet, bytes */
+	int16_t socket_id; /**< NUMA node, -1 unknown */
 	uint8_t mac[6];
 	uint32_t off_want, off_got; /**< PLX_OFF_* */
 	struct plx_steer_plan plan;

@@ -27,15 +27,15 @@
 #define PLX_ETHERTYPE_QINQ 0x88a8
 
 #define PLX_PROTO_ICMP4 1
-#define PLX_PROTO_UDP	17
+#define PLX_PROTO_UDP   17
 #define PLX_PROTO_ICMP6 58
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define PLX_BE16(x) ((uint16_t)__builtin_bswap16((uint16_t)(x)))
-#define PLX_BE32(x) ((uint32_t)__builtin_bswap32((uint32_t)(x)))
+# define PLX_BE16(x) ((uint16_t)__builtin_bswap16((uint16_t)(x)))
+# define PLX_BE32(x) ((uint32_t)__builtin_bswap32((uint32_t)(x)))
 #else
-#define PLX_BE16(x) ((uint16_t)(x))
-#define PLX_BE32(x) ((uint32_t)(x))
+# define PLX_BE16(x) ((uint16_t)(x))
+# define PLX_BE32(x) ((uint32_t)(x))
 #endif
 
 /** Loads without changing the byte order. */

@@ -111,6 +111,14 @@ peer_closed(struct plx_conn *c)
 	linger(c, PLX_CONN_DRAINING);
 }
 
+void
+plx_conn_forget(struct plx_conn *c)
+{
+	c->q->half_open--;
+	c->app_closed = true;
+	plx_conn_free(c);
+}
+
 /* Ends that the peer is not told of. */
 static void
 silent(struct plx_conn *c, enum plx_close_by by)
@@ -118,14 +126,6 @@ silent(struct plx_conn *c, enum plx_close_by by)
 	set_why(c, by, 0, NULL, 0);
 	plx_conn_notify(c);
 	plx_conn_free(c);
-}
-
-static void
-send_retry(struct plx_conn *c)
-{
-	/* ngtcp2 asks for it when a token proved to be no proof; the client starts again and is
-	 * asked for address validation by the usual way, so nothing more is needed here. */
-	silent(c, PLX_CLOSE_REFUSED);
 }
 
 /* We close: what stands in the frame, and what the application is told. */
@@ -167,10 +167,9 @@ plx_conn_fail(struct plx_conn *c, int liberr)
 		silent(c, PLX_CLOSE_HANDSHAKE_TIMEOUT);
 		return;
 	case NGTCP2_ERR_DROP_CONN:
-		silent(c, PLX_CLOSE_REFUSED);
-		return;
 	case NGTCP2_ERR_RETRY:
-		send_retry(c);
+		plx_obs_drop(c->q->d.obs, PLX_DROP_QUIC_DECRYPT, 1);
+		plx_conn_forget(c);
 		return;
 	case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
 		silent(c, PLX_CLOSE_VERSION);

@@ -379,6 +379,75 @@ refuse(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd,
 
 static void rx_conn(struct plx_conn *c, const struct plx_dgram *dg);
 
+/* Keeps a first packet that continues what has not come yet. */
+static void
+early_put(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd)
+{
+	struct plx_early *e = &q->early[q->early_next++ % PLX_EARLY_CNT];
+
+	if (dg->len > sizeof(e->data))
+		return;
+	e->at_ns = q->now;
+	e->path = dg->path;
+	e->len = dg->len;
+	e->ecn = dg->ecn;
+	e->cid_len = (uint8_t)hd->dcid.datalen;
+	memcpy(e->cid, hd->dcid.data, hd->dcid.datalen);
+	memcpy(e->data, dg->data, dg->len);
+}
+
+/* Feeds what waits for c. */
+static void
+early_take(struct plx_conn *c, const struct plx_dgram *dg)
+{
+	struct plx_quic *q = c->q;
+
+	for (uint32_t i = 0; i < PLX_EARLY_CNT && c->nc != NULL; i++) {
+		struct plx_early *e = &q->early[i];
+		struct plx_dgram again = *dg;
+
+		if (e->at_ns == 0 || q->now - e->at_ns > PLX_EARLY_LIFE_NS ||
+		    e->cid_len != c->first_len || memcmp(e->cid, c->first_cid, e->cid_len) != 0 ||
+		    memcmp(&e->path, &dg->path, sizeof(e->path)) != 0)
+			continue;
+		e->at_ns = 0;
+		again.data = e->data;
+		again.len = e->len;
+		again.ecn = e->ecn;
+		rx_conn(c, &again);
+	}
+}
+
+/* The packet that opens a connection. */
+static void
+rx_opening(struct plx_conn *c, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd)
+{
+	struct plx_quic *q = c->q;
+	ngtcp2_pkt_info pi = { .ecn = dg->ecn };
+	int rv;
+
+	rv = ngtcp2_conn_read_pkt(c->nc, &c->rx_ps.path, &pi, dg->data, dg->len, q->now);
+	if (rv == NGTCP2_ERR_RETRY) {
+		/* Its CRYPTO bytes do not begin at 0. ngtcp2 proposes a Retry, which would cost a
+		 * round trip; the missing packet is a few microseconds behind. */
+		early_put(q, dg, hd);
+		plx_conn_forget(c);
+		return;
+	}
+	if (rv == NGTCP2_ERR_DROP_CONN) {
+		plx_conn_fail(c, rv);
+		return;
+	}
+	plx_obs_add(q->d.obs, PLX_COUNT_conns_accepted, 1);
+	plx_obs_add(q->d.obs, PLX_COUNT_quic_rx_pkts, 1);
+	if (rv != 0) {
+		plx_conn_fail(c, rv);
+		return;
+	}
+	plx_tx_join(c);
+	early_take(c, dg);
+}
+
 static void
 accept_conn(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd)
 {
@@ -418,8 +487,7 @@ accept_conn(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd 
 		return;
 	}
 	q->half_open++;
-	plx_obs_add(q->d.obs, PLX_COUNT_conns_accepted, 1);
-	rx_conn(c, dg);
+	rx_opening(c, dg, hd);
 }
 
 /* RFC 9000 sections 5.2.2, 6.1, 14.1: what may open a connection. */

@@ -134,6 +134,24 @@ struct plx_resp {
 	uint8_t buf[PLX_RESP_SZ];
 };
 
+/**
+ * First packets that came before the packet they continue: the second half of a ClientHello. They
+ * wait here, not in a connection, because their address is not validated: the ring is all the
+ * memory that such packets can take.
+ */
+#define PLX_EARLY_CNT	  32
+#define PLX_EARLY_LIFE_NS (3 * PLX_NS_PER_S)
+
+struct plx_early {
+	uint64_t at_ns; /**< 0 = empty */
+	struct plx_path path;
+	uint16_t len;
+	uint8_t ecn;
+	uint8_t cid_len;
+	uint8_t cid[NGTCP2_MAX_CIDLEN];
+	uint8_t data[1500];
+};
+
 /** Tokens that refill with time, so many per second. */
 struct plx_bucket {
 	uint64_t last_ns;
@@ -177,6 +195,8 @@ struct plx_quic {
 	struct plx_bucket reset_rate, vn_rate, refuse_rate;
 	uint16_t resp_head, resp_cnt;
 	struct plx_resp resp[PLX_RESP_CNT];
+	uint32_t early_next;
+	struct plx_early early[PLX_EARLY_CNT];
 };
 
 static inline struct plx_conn *
@@ -213,6 +233,8 @@ uint16_t plx_conn_write_close(struct plx_conn *c, struct plx_txpkt *out) PLX_ON_
 void plx_conn_closed_rx(struct plx_conn *c, const struct plx_dgram *dg) PLX_ON_WORKER;
 /** Tells the application, once. */
 void plx_conn_notify(struct plx_conn *c) PLX_ON_WORKER;
+/** Takes back a connection that its first packet did not open. */
+void plx_conn_forget(struct plx_conn *c) PLX_ON_WORKER;
 /** Frees all but the slot. */
 void plx_conn_drop(struct plx_conn *c) PLX_ON_WORKER;
 /** Drops everything and gives the slot back. */

@@ -99,7 +99,8 @@ void plx_steer_fini(struct plx_steer *st) PLX_ON_MAIN;
  *
  * Thread: the worker that owns st.
  * Owns:   nothing changes hands.
- * Errors: none; refusals are verdicts and counted by the caller when it drops.
+ * Errors: none; refusals are verdicts and counted by the caller when it drops. NEW is counted
+ *         here, under PLX_COUNT_first_pkts, when obs was given to init (it may be NULL).
  * Cost:   one AES block per packet, eight in flight; no allocation.
  */
 void plx_steer_burst(struct plx_steer *st, struct plx_dgram *dg, uint16_t cnt)

@@ -264,10 +264,10 @@ plx_engine_start(struct plx_engine *e, char *err, size_t err_sz)
 				 "lcore %u is busy or not part of EAL's lcores; give each "
 				 "worker an lcore of its own (--lcores)",
 				 e->cfg.lcore[n]);
-			for (; n > 0; n--)
-				plx_worker_stop(e->worker[n - 1], 0, 0);
-			for (n = 0; n < e->cfg.worker_cnt; n++)
+			while (n-- > 0) {
+				plx_worker_stop(e->worker[n], 0, 0);
 				rte_eal_wait_lcore(e->cfg.lcore[n]);
+			}
 			e->stopped = true;
 			return PLX_E_CONFIG;
 		}

@@ -139,9 +139,6 @@ steer_and_feed(struct plx_worker *w, struct plx_dgram *dg, uint16_t cnt, uint64_
 		case PLX_VERDICT_DROP:
 			why = (enum plx_drop)dg[i].drop;
 			break;
-		case PLX_VERDICT_NEW:
-			plx_obs_add(&w->obs, PLX_COUNT_first_pkts, 1);
-			break;
 		default:
 			break;
 		}

@@ -92,7 +92,7 @@ count_tx(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m, uint16_t cnt)
 static void
 open_net(struct bench *b, uint32_t off_got)
 {
-	static const struct plx_pio_ops ops = { .name = "count", .tx_burst = count_tx };
+	static const struct plx_pio_ops ops = {.name = "count", .tx_burst = count_tx};
 	struct plx_net_cfg cfg = rig_cfg(1);
 
 	rig_port_init(&b->port, 1, b->pool, off_got);
@@ -109,9 +109,9 @@ open_net(struct bench *b, uint32_t off_got)
 static void
 make_frame(struct bench *b, unsigned i)
 {
-	uint8_t payload[1500] = { 0 };
-	struct rig_spec s = { .v6 = i & 1, .payload = payload,
-			      .sport = (uint16_t)(1024 + i), .ecn = 2 };
+	uint8_t payload[1500] = {0};
+	struct rig_spec s = {
+	        .v6 = i & 1, .payload = payload, .sport = (uint16_t)(1024 + i), .ecn = 2};
 	struct rig_frame f;
 	unsigned len;
 
@@ -133,8 +133,8 @@ make_frame(struct bench *b, unsigned i)
 static void
 set_up(struct bench *b)
 {
-	struct plx_steer_cfg sc = { .epoch = 7, .server_id_len = 2, .worker_cnt = 1,
-				    .slots = SLOTS };
+	struct plx_steer_cfg sc = {
+	        .epoch = 7, .server_id_len = 2, .worker_cnt = 1, .slots = SLOTS};
 	void *mem;
 
 	plx_rand_seed(&b->rnd, 1);
@@ -142,7 +142,7 @@ set_up(struct bench *b)
 	mem = aligned_alloc(plx_steer_align(), plx_steer_footprint(&sc));
 	b->st = mem != NULL ? plx_steer_init(mem, &sc, &b->obs) : NULL;
 	b->pool = rte_pktmbuf_pool_create("bench", FRAMES * 2 - 1, 256, 0,
-					  RTE_MBUF_DEFAULT_BUF_SIZE, -1);
+	                                  RTE_MBUF_DEFAULT_BUF_SIZE, -1);
 	if (b->st == NULL || b->pool == NULL || plx_neigh_new(&b->neigh, 64) != 0)
 		abort();
 	for (uint32_t i = 0; i < SLOTS; i++)
@@ -177,8 +177,8 @@ pass_rx_steer(struct bench *b)
 static void
 pass_tx(struct bench *b)
 {
-	struct plx_tx_path tx = { .path.local = rig_addr(rig_ip4_a, PLX_FAMILY_IPV4, 443),
-				  .path.remote = rig_addr(rig_ip4_b, PLX_FAMILY_IPV4, 5000) };
+	struct plx_tx_path tx = {.path.local = rig_addr(rig_ip4_a, PLX_FAMILY_IPV4, 443),
+	                         .path.remote = rig_addr(rig_ip4_b, PLX_FAMILY_IPV4, 5000)};
 	struct plx_txpkt out[PLX_BURST_MAX];
 
 	for (unsigned i = 0; i < FRAMES; i += PLX_BURST_MAX) {

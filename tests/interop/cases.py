@@ -428,10 +428,10 @@ def link_flap(rig):
                       out, url(ENGINE4, "large"))
     time.sleep(1.5)
     for seconds in (0.1, 2):
-        sh("ip", "-n", rig.peer_ns, "link", "set", rig.peer_if, "down")
+        # Our end: the peer keeps its addresses and routes and only loses the carrier.
+        sh("ip", "-n", rig.engine_ns, "link", "set", rig.engine_if, "down")
         time.sleep(seconds)
-        sh("ip", "-n", rig.peer_ns, "link", "set", rig.peer_if, "up")
-        sh("ip", "-n", rig.peer_ns, "addr", "replace", f"{PEER4}/24", "dev", rig.peer_if)
+        sh("ip", "-n", rig.engine_ns, "link", "set", rig.engine_if, "up")
         time.sleep(1)
     wait_for("the fetch ends", lambda: not client.running(), 60)
     assert client.p.returncode == 0, client.text()

@@ -133,7 +133,6 @@ credit_that_is_not_returned_stops_the_peer(void)
 	plx_conn_consume(p->end[0].app.conn, 0, 60000);
 	plx_conn_consume(p->end[0].app.conn, 4, 40000);
 	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 60 * SEC));
-	printf("rx %lu closed %lu left %lu\n", p->end[0].app.rx_bytes, p->end[0].app.closed, ngtcp2_conn_get_max_data_left(p->end[1].app.conn->nc));
 	CU_ASSERT_EQUAL(p->end[0].app.mismatches, 0);
 	plx_pair_free(p);
 }
@@ -172,7 +171,6 @@ swap_first_two(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *
 static void
 a_client_hello_over_two_initials_arrives_in_either_order(void)
 {
-	PLX_COVERS("A5");
 	for (int how = 0; how < 3; how++) {
 		struct swap s = { .later = how == 2 };
 		struct plx_pair_cfg cfg;
@@ -188,7 +186,6 @@ a_client_hello_over_two_initials_arrives_in_either_order(void)
 		p->end[1].app.up = p->end[1].app.down = 10000;
 		plx_pair_dial(p, true, NULL);
 		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 10 * SEC));
-		printf("acc %lu failed %lu\n", plx_obs_get(p->end[0].obs, PLX_COUNT_conns_accepted),plx_obs_get(p->end[0].obs, PLX_COUNT_handshakes_failed)); 
 		CU_ASSERT_EQUAL(plx_obs_get(p->end[0].obs, PLX_COUNT_conns_accepted), 1);
 		if (how > 0)
 			CU_ASSERT_EQUAL(s.seen, 2); /* it did take two */
@@ -246,7 +243,7 @@ static void
 a_client_whose_port_changes_in_mid_transfer_completes(void)
 {
 	struct plx_pair_cfg cfg;
-	struct nat n = { .from_ns = 1000 * SEC + 300 * MS, .port_be = 0x1111 };
+	struct nat n = { .from_ns = 1000 * SEC + 120 * MS, .port_be = 0x1111 };
 	struct plx_pair *p;
 
 	PLX_COVERS("S1-60");
@@ -257,8 +254,7 @@ a_client_whose_port_changes_in_mid_transfer_completes(void)
 	p->end[1].app.up = p->end[1].app.down = 20 * MIB;
 	plx_pair_dial(p, true, NULL);
 	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 120 * SEC));
-	CU_ASSERT_TRUE(p->now > n.from_ns);
-		printf("paths %lu\n", plx_obs_get(p->end[0].obs, PLX_COUNT_path_changes));
+	CU_ASSERT_TRUE(p->now > n.from_ns + 50 * MS); /* it was in the middle */
 	CU_ASSERT_EQUAL(plx_obs_get(p->end[0].obs, PLX_COUNT_path_changes), 1);
 	CU_ASSERT_EQUAL(p->end[0].app.mismatches + p->end[1].app.mismatches, 0);
 	CU_ASSERT_EQUAL(p->end[0].app.closed, 0);
@@ -269,7 +265,7 @@ static void
 without_migration_packets_of_a_new_address_are_dropped(void)
 {
 	struct plx_pair_cfg cfg;
-	struct nat n = { .from_ns = 1000 * SEC + 300 * MS, .port_be = 0x1111 };
+	struct nat n = { .from_ns = 1000 * SEC + 120 * MS, .port_be = 0x1111 };
 	struct plx_pair *p;
 
 	PLX_COVERS("S0-11", "S1-60");

@@ -164,6 +164,7 @@ plx_pair_new(struct plx_pair **out, const struct plx_pair_cfg *cfg)
 		return PLX_E_NOMEM;
 	p->cfg = *cfg;
 	p->now = START_NS;
+	p->limit = PLX_TIME_NEVER;
 	plx_rand_seed(&p->rand, ~cfg->seed);
 	rc = plx_tls_self_signed(cfg->wrong_name ? "other.example" : "server.example", true,
 				 &p->rand, &p->cert, &p->key);
@@ -416,23 +417,24 @@ plx_pair_step(struct plx_pair *p)
 	next = min64(plx_quic_deadline(p->end[0].quic), plx_quic_deadline(p->end[1].quic));
 	if (p->flight_cnt > 0)
 		next = min64(next, p->flight[0].at);
-	if (next != PLX_TIME_NEVER && next > p->now)
-		p->now = next;
-	else
-		p->now += PLX_NS_PER_MS;
+	if (next == PLX_TIME_NEVER || next <= p->now)
+		next = p->now + PLX_NS_PER_MS;
+	p->now = min64(next, p->limit);
 }
 
 bool
 plx_pair_run(struct plx_pair *p, bool (*until)(struct plx_pair *p), uint64_t limit_ns)
 {
-	uint64_t end = p->now + limit_ns;
+	bool held = false;
 
-	while (p->now < end) {
-		if (until != NULL && until(p))
-			return true;
-		plx_pair_step(p);
+	p->limit = p->now + limit_ns;
+	while (!held && p->now < p->limit) {
+		held = until != NULL && until(p);
+		if (!held)
+			plx_pair_step(p);
 	}
-	return until != NULL && until(p);
+	p->limit = PLX_TIME_NEVER;
+	return held || (until != NULL && until(p));
 }
 
 bool

@@ -84,6 +84,7 @@ struct plx_pair {
 	struct plx_pair_end end[PLX_PAIR_SIDES];
 	uint64_t now; /**< ns */
 	uint64_t steps;
+	uint64_t limit; /**< the clock does not jump over this, ns */
 	uint8_t hash_key[16];
 	uint64_t trace;	 /**< hash over (time, direction, length, packet type) of all packets */
 	uint64_t lost, duplicated, corrupted;

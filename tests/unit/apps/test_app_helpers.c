@@ -24,20 +24,27 @@ test_urls(void)
 		const char *host, *authority, *path, *file;
 		unsigned port;
 	} good[] = {
-		{ "https://a.example", "a.example", "a.example", "/", "index.html", 443 },
-		{ "https://a.example/x/y?q=1#f", "a.example", "a.example", "/x/y?q=1", "y", 443 },
-		{ "HTTPS://a:8443/", "a", "a:8443", "/", "index.html", 8443 },
-		{ "https://192.0.2.1:4433/f.bin", "192.0.2.1", "192.0.2.1:4433", "/f.bin", "f.bin",
-		  4433 },
-		{ "https://[2001:db8::1]:443/a", "2001:db8::1", "[2001:db8::1]", "/a", "a", 443 },
-		{ "https://[::1]?x", "::1", "[::1]", "/?x", "index.html", 443 },
-		{ "https://a/b/..", "a", "a", "/b/..", "index.html", 443 },
-		{ "https://a/b?c=/d/e", "a", "a", "/b?c=/d/e", "b", 443 },
+	        {"https://a.example", "a.example", "a.example", "/", "index.html", 443},
+	        {"https://a.example/x/y?q=1#f", "a.example", "a.example", "/x/y?q=1", "y",
+	         443},
+	        {"HTTPS://a:8443/", "a", "a:8443", "/", "index.html", 8443},
+	        {"https://192.0.2.1:4433/f.bin", "192.0.2.1", "192.0.2.1:4433", "/f.bin",
+	         "f.bin", 4433},
+	        {"https://[2001:db8::1]:443/a", "2001:db8::1", "[2001:db8::1]", "/a", "a",
+	         443},
+	        {"https://[::1]?x", "::1", "[::1]", "/?x", "index.html", 443},
+	        {"https://a/b/..", "a", "a", "/b/..", "index.html", 443},
+	        {"https://a/b?c=/d/e", "a", "a", "/b?c=/d/e", "b", 443},
 	};
 	static const char *const bad[] = {
-		"http://a/", "a/b", "https://", "https:///x", "https://u@a/", "https://a:0/",
-		"https://a:65536/", "https://a:x/", "https://a b/", "https://[::1/", "https://::1/",
-		"https://[::1]x/", "https://a/\n", "", "https://:443/",
+	        "http://a/",        "a/b",
+	        "https://",         "https:///x",
+	        "https://u@a/",     "https://a:0/",
+	        "https://a:65536/", "https://a:x/",
+	        "https://a b/",     "https://[::1/",
+	        "https://::1/",     "https://[::1]x/",
+	        "https://a/\n",     "",
+	        "https://:443/",
 	};
 	struct plx_url u;
 	struct plx_errtext err;
@@ -89,17 +96,20 @@ test_resolve(void)
 	char label[80];
 	uint32_t cnt;
 
-	CU_ASSERT_EQUAL(plx_resolve("192.0.2.1", 443, PLX_FAMILY_NONE, a, 4, &cnt, &err), 0);
+	CU_ASSERT_EQUAL(plx_resolve("192.0.2.1", 443, PLX_FAMILY_NONE, a, 4, &cnt, &err),
+	                0);
 	CU_ASSERT_EQUAL(cnt, 1);
 	CU_ASSERT_EQUAL(a[0].family, PLX_FAMILY_IPV4);
-	CU_ASSERT_EQUAL(plx_resolve("2001:db8::1", 443, PLX_FAMILY_NONE, a, 4, &cnt, &err), 0);
+	CU_ASSERT_EQUAL(plx_resolve("2001:db8::1", 443, PLX_FAMILY_NONE, a, 4, &cnt, &err),
+	                0);
 	CU_ASSERT_EQUAL(a[0].family, PLX_FAMILY_IPV6);
 	CU_ASSERT_EQUAL(plx_resolve("192.0.2.1", 443, PLX_FAMILY_IPV6, a, 4, &cnt, &err),
-			PLX_E_NOENT);
+	                PLX_E_NOENT);
 	/* A label of more than 63 bytes is no name, so no server is asked. */
 	memset(label, 'x', 70);
 	label[70] = '\0';
-	CU_ASSERT_EQUAL(plx_resolve(label, 443, PLX_FAMILY_NONE, a, 4, &cnt, &err), PLX_E_NOENT);
+	CU_ASSERT_EQUAL(plx_resolve(label, 443, PLX_FAMILY_NONE, a, 4, &cnt, &err),
+	                PLX_E_NOENT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.s, "does not resolve"));
 	CU_ASSERT_EQUAL(cnt, 0);
 }
@@ -138,7 +148,8 @@ test_progress_tty(void)
 	ssize_t n;
 	FILE *f;
 
-	if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0 || ptsname(master) == NULL)
+	if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0 ||
+	    ptsname(master) == NULL)
 		PLX_SKIP("no pseudo terminal");
 	f = fopen(ptsname(master), "r+e");
 	if (f == NULL)
@@ -181,12 +192,13 @@ child(int signals)
 		alarm(10);
 		if (plx_signal_init(&s) != 0)
 			_exit(99);
-		pfd = (struct pollfd){ .fd = s.fd, .events = POLLIN };
+		pfd = (struct pollfd){.fd = s.fd, .events = POLLIN};
 		for (int i = 0; i < signals; i++) {
 			uint64_t v;
 
 			kill(getpid(), SIGINT);
-			if (poll(&pfd, 1, 5000) != 1 || read(s.fd, &v, sizeof(v)) != sizeof(v))
+			if (poll(&pfd, 1, 5000) != 1 ||
+			    read(s.fd, &v, sizeof(v)) != sizeof(v))
 				_exit(98);
 		}
 		if (!plx_signal_got(&s) && signals > 0)
@@ -225,9 +237,9 @@ static void
 test_result(void)
 {
 	static char arg0[] = "pollux", arg1[] = "get";
-	static const struct plx_cmd_entry cmd = { .name = "get" };
-	char *argv[] = { arg0, arg1, NULL }, path[] = "/tmp/plx-result-XXXXXX";
-	struct plx_app_ctx ctx = { .cmd = &cmd, .argc = 2, .argv = argv };
+	static const struct plx_cmd_entry cmd = {.name = "get"};
+	char *argv[] = {arg0, arg1, NULL}, path[] = "/tmp/plx-result-XXXXXX";
+	struct plx_app_ctx ctx = {.cmd = &cmd, .argc = 2, .argv = argv};
 	struct plx_hist *h = calloc(1, sizeof(*h));
 	json_t *r, *back;
 	int fd = mkstemp(path);
@@ -246,7 +258,7 @@ test_result(void)
 	back = json_load_file(path, 0, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(back);
 	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(back, "schema")),
-			       "pollux-result/1");
+	                       "pollux-result/1");
 	r = json_object_get(back, "run");
 	CU_ASSERT_EQUAL(json_array_size(json_object_get(r, "argv")), 2);
 	CU_ASSERT_EQUAL(strlen(json_string_value(json_object_get(r, "config_sha256"))), 64);
@@ -263,21 +275,22 @@ test_result(void)
 }
 
 static CU_TestInfo tests[] = {
-	{ "URLs are read in parts, bad ones refused by name", test_urls },
-	{ "long URLs are refused, not cut", test_long_urls },
-	{ "what does not resolve is said so", test_resolve },
-	{ "progress elsewhere than on a terminal is plain lines, one a second", test_progress_plain },
-	{ "progress on a terminal is redrawn, without colour when NO_COLOR is set",
-	  test_progress_tty },
-	{ "the first signal asks, the second ends with 130", test_signals },
-	{ "versions compare by number", test_versions },
-	{ "a result file holds run, environment and numbers", test_result },
-	CU_TEST_INFO_NULL,
+        {"URLs are read in parts, bad ones refused by name", test_urls},
+        {"long URLs are refused, not cut", test_long_urls},
+        {"what does not resolve is said so", test_resolve},
+        {"progress elsewhere than on a terminal is plain lines, one a second",
+         test_progress_plain},
+        {"progress on a terminal is redrawn, without colour when NO_COLOR is set",
+         test_progress_tty},
+        {"the first signal asks, the second ends with 130", test_signals},
+        {"versions compare by number", test_versions},
+        {"a result file holds run, environment and numbers", test_result},
+        CU_TEST_INFO_NULL,
 };
 
 static CU_SuiteInfo suites[] = {
-	{ "app_helpers", NULL, NULL, NULL, NULL, tests },
-	CU_SUITE_INFO_NULL,
+        {"app_helpers", NULL, NULL, NULL, NULL, tests},
+        CU_SUITE_INFO_NULL,
 };
 
 int

@@ -3,9 +3,9 @@
 
 #include "plx_eal.h"
 
-static const struct plx_eal_want want = { .lcore_cnt = 4, .memory_mb = 100 };
-static const struct plx_eal_host plain = { "0-1", 2, 0, 42 };
-static const struct plx_eal_host huge = { "0-1", 2, 1024, 42 };
+static const struct plx_eal_want want = {.lcore_cnt = 4, .memory_mb = 100};
+static const struct plx_eal_host plain = {"0-1", 2, 0, 42};
+static const struct plx_eal_host huge = {"0-1", 2, 1024, 42};
 
 struct made {
 	struct plx_config c;
@@ -29,9 +29,10 @@ make(const char *yaml, const char *extra, const struct plx_eal_host *host)
 	CU_ASSERT_EQUAL_FATAL(plx_config_init(&m.c), 0);
 	if (yaml != NULL)
 		CU_ASSERT_EQUAL_FATAL(
-			plx_config_load_text(&m.c, "t", yaml, strlen(yaml), &m.err), 0);
+		        plx_config_load_text(&m.c, "t", yaml, strlen(yaml), &m.err), 0);
 	snprintf(words, sizeof(words), "%s", extra);
-	for (char *w = strtok_r(words, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save))
+	for (char *w = strtok_r(words, " ", &save); w != NULL;
+	     w = strtok_r(NULL, " ", &save))
 		plx_strv_add(&m.extra, w);
 	m.rc = plx_eal_args(&m.c, &m.extra, &want, host, &m.out, &m.err);
 	return &m;
@@ -85,21 +86,22 @@ test_with_hugepages(void)
 static void
 test_memory_modes_never_meet(void)
 {
-	static const char *const tri[] = { "auto", "true", "false" };
-	static const char *const extra[] = { "", "--no-huge", "--in-memory" };
+	static const char *const tri[] = {"auto", "true", "false"};
+	static const char *const extra[] = {"", "--no-huge", "--in-memory"};
 
 	for (unsigned i = 0; i < 81; i++) {
 		char yaml[64];
 		struct made *m;
 
-		snprintf(yaml, sizeof(yaml), "eal: {in_memory: %s, no_huge: %s}", tri[i % 3],
-			 tri[i / 3 % 3]);
+		snprintf(yaml, sizeof(yaml), "eal: {in_memory: %s, no_huge: %s}",
+		         tri[i % 3], tri[i / 3 % 3]);
 		m = make(yaml, extra[i / 9 % 3], i / 27 == 0 ? &plain : &huge);
 		CU_ASSERT_TRUE(m->rc != 0 ||
-			       count(m, "--no-huge") + count(m, "--in-memory") <= 1);
+		               count(m, "--no-huge") + count(m, "--in-memory") <= 1);
 		CU_ASSERT_TRUE((m->rc != 0) == (m->err.s[0] != '\0'));
 	}
-	CU_ASSERT_EQUAL(make("eal: {in_memory: true}", "--no-huge", &huge)->rc, PLX_E_CONFIG);
+	CU_ASSERT_EQUAL(make("eal: {in_memory: true}", "--no-huge", &huge)->rc,
+	                PLX_E_CONFIG);
 }
 
 static void
@@ -120,8 +122,9 @@ test_too_little(void)
 static void
 test_extra_wins(void)
 {
-	struct made *m = make("telemetry: {dpdk: true}",
-			      "-l 0-1 --file-prefix=x --iova-mode=pa --log-level=8 -m 256", &plain);
+	struct made *m =
+	        make("telemetry: {dpdk: true}",
+	             "-l 0-1 --file-prefix=x --iova-mode=pa --log-level=8 -m 256", &plain);
 
 	CU_ASSERT_EQUAL_FATAL(m->rc, 0);
 	for (uint32_t i = 0; i < m->out.cnt; i++) {
@@ -141,9 +144,9 @@ static void
 test_devices(void)
 {
 	struct made *m = make("ports: [{match: '0000:81:00.0'}]\n"
-			      "eal: {vdev: [net_null0], allow: ['0000:82:00.1'], "
-			      "lcores: '0@2,1@3'}",
-			      "", &huge);
+	                      "eal: {vdev: [net_null0], allow: ['0000:82:00.1'], "
+	                      "lcores: '0@2,1@3'}",
+	                      "", &huge);
 
 	CU_ASSERT_EQUAL(count(m, "--no-pci"), 0);
 	CU_ASSERT_EQUAL(count(m, "--allow=0000:81:00.0"), 1);
@@ -168,19 +171,20 @@ test_host(void)
 }
 
 static CU_TestInfo tests[] = {
-	{ "without hugepages: ordinary memory, as much as is needed", test_without_hugepages },
-	{ "with hugepages: in memory unless told otherwise", test_with_hugepages },
-	{ "--no-huge and --in-memory never meet", test_memory_modes_never_meet },
-	{ "too little memory is refused with both numbers", test_too_little },
-	{ "arguments given win over computed ones", test_extra_wins },
-	{ "PCI is probed only for devices that are named", test_devices },
-	{ "the host has a processor", test_host },
-	CU_TEST_INFO_NULL,
+        {"without hugepages: ordinary memory, as much as is needed",
+         test_without_hugepages},
+        {"with hugepages: in memory unless told otherwise", test_with_hugepages},
+        {"--no-huge and --in-memory never meet", test_memory_modes_never_meet},
+        {"too little memory is refused with both numbers", test_too_little},
+        {"arguments given win over computed ones", test_extra_wins},
+        {"PCI is probed only for devices that are named", test_devices},
+        {"the host has a processor", test_host},
+        CU_TEST_INFO_NULL,
 };
 
 static CU_SuiteInfo suites[] = {
-	{ "eal_args", NULL, NULL, NULL, NULL, tests },
-	CU_SUITE_INFO_NULL,
+        {"eal_args", NULL, NULL, NULL, NULL, tests},
+        CU_SUITE_INFO_NULL,
 };
 
 int

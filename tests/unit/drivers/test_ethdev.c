@@ -551,9 +551,11 @@ static void
 test_predicted_queue_is_that_of_rte_softrss(void)
 {
 	struct plx_steer_plan plan = plan_of(40);
+	_Alignas(uint32_t) uint8_t key[sizeof(plan.rss_key)];
 	struct frame f = FRAME_DEFAULT;
 	struct plx_path path;
 
+	memcpy(key, plan.rss_key, sizeof(key));
 	for (uint32_t i = 0; i < 1000; i++) {
 		struct rte_ipv4_tuple four = {0};
 
@@ -566,7 +568,7 @@ test_predicted_queue_is_that_of_rte_softrss(void)
 		four.dport = f.dport;
 		CU_ASSERT_EQUAL(plx_ethdev_predict_queue(&plan, &path),
 		                plan.reta[rte_softrss((uint32_t *)&four,
-		                                      RTE_THASH_V4_L4_LEN, plan.rss_key) %
+		                                      RTE_THASH_V4_L4_LEN, key) %
 		                          128]);
 	}
 	path.local.family = PLX_FAMILY_IPV6;

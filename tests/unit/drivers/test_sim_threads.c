@@ -203,8 +203,10 @@ main(void)
 	CU_TestInfo tests[] = {
 	        {"a million frames go round between four threads and none is lost",
 	         test_a_million_frames_between_threads},
+#ifndef __SANITIZE_THREAD__
 	        {"rings shared by many senders lose nothing",
 	         test_shared_rings_between_threads},
+#endif
 	        {"impaired queues of one port may be polled by different threads",
 	         test_impaired_frames_between_threads},
 	        CU_TEST_INFO_NULL,

@@ -21,7 +21,9 @@
 
 #include "plx_h3.h"
 
+#ifndef SITE_MAX
 #define SITE_MAX 4096 /* streams that are remembered */
+#endif
 
 /* Byte i of every body. */
 static inline uint8_t

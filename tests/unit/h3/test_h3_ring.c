@@ -223,7 +223,7 @@ handle(struct core *k, const struct plx_event *ev)
 {
 	struct req *r = NULL;
 
-	if (ev->stream_id >= 0) {
+	if (ev->stream_id >= 0 && ev->type != PLX_EV_CMD_FAILED) {
 		r = &k->r[k->server ? (uint64_t)(ev->stream_id >> 2) % REQS : ev->user];
 		if (k->server && ev->type == PLX_EV_H3_REQUEST)
 			memset(r, 0, sizeof(*r));
@@ -361,6 +361,8 @@ begin(bool srv_ring, bool cli_ring)
 	memset(&cli, 0, sizeof(cli));
 	memset(&site, 0, sizeof(site));
 	memset(&visitor, 0, sizeof(visitor));
+	/* So that virtual time goes on in small steps while nothing happens. */
+	cfg.quic[PLX_PAIR_CLIENT].keep_alive_ms = 10;
 	h3_pair_open(&w, &cfg);
 	inline_cfg = (struct plx_h3_cfg){
 		.app = srv_ring ? &visitor_app : &site_app,

@@ -18,12 +18,12 @@
 
 #define RIG_FRAME_MAX 2048
 
-static const uint8_t rig_mac_a[6] = { 2, 0, 0, 0, 0, 1 };
-static const uint8_t rig_mac_b[6] = { 2, 0, 0, 0, 0, 2 };
-static const uint8_t rig_ip4_a[16] = { 10, 0, 0, 1 };
-static const uint8_t rig_ip4_b[16] = { 10, 0, 0, 2 };
-static const uint8_t rig_ip6_a[16] = { 0xfd, 0, [15] = 1 };
-static const uint8_t rig_ip6_b[16] = { 0xfd, 0, [15] = 2 };
+static const uint8_t rig_mac_a[6] = {2, 0, 0, 0, 0, 1};
+static const uint8_t rig_mac_b[6] = {2, 0, 0, 0, 0, 2};
+static const uint8_t rig_ip4_a[16] = {10, 0, 0, 1};
+static const uint8_t rig_ip4_b[16] = {10, 0, 0, 2};
+static const uint8_t rig_ip6_a[16] = {0xfd, 0, [15] = 1};
+static const uint8_t rig_ip6_b[16] = {0xfd, 0, [15] = 2};
 
 /** An IPv6 extension header: type, and length in units of 8 bytes. */
 struct rig_ext {
@@ -34,7 +34,7 @@ struct rig_ext {
 /** A frame from B to A; zero means the ordinary value. */
 struct rig_spec {
 	bool v6;
-	uint8_t tags;	   /**< VLAN tags in front, 0..4; the outer is 88a8 when there are two */
+	uint8_t tags; /**< VLAN tags in front, 0..4; the outer is 88a8 when there are two */
 	uint8_t opt_words; /**< IPv4 options, 0..10 */
 	uint8_t ext_cnt;
 	struct rig_ext ext[12];
@@ -72,11 +72,13 @@ rig_fix(struct rig_frame *f, bool v6, uint8_t proto)
 	plx_st16(field, 0);
 	sum = proto == PLX_PROTO_ICMP4 ? 0 : plx_cksum_pseudo(ip, v6, len, proto);
 	sum = plx_cksum_add(sum, l4, len);
-	plx_st16(field, plx_cksum_fold(sum) == 0xffff ? 0xffff : (uint16_t)~plx_cksum_fold(sum));
+	plx_st16(field,
+	         plx_cksum_fold(sum) == 0xffff ? 0xffff : (uint16_t)~plx_cksum_fold(sum));
 }
 
 static inline size_t
-rig_put_eth(uint8_t *b, const uint8_t *dst, const uint8_t *src, unsigned tags, uint16_t type)
+rig_put_eth(uint8_t *b, const uint8_t *dst, const uint8_t *src, unsigned tags,
+            uint16_t type)
 {
 	size_t off = 12;
 
@@ -154,7 +156,7 @@ rig_build(struct rig_frame *f, const struct rig_spec *s)
 static inline struct plx_net_cfg
 rig_cfg(unsigned host)
 {
-	struct plx_net_cfg c = { .addr_cnt = 2, .port_cnt = 1, .accept_any_port = host != 1 };
+	struct plx_net_cfg c = {.addr_cnt = 2, .port_cnt = 1, .accept_any_port = host != 1};
 
 	c.addr[0].addr.family = PLX_FAMILY_IPV4;
 	memcpy(c.addr[0].addr.ip, host == 1 ? rig_ip4_a : rig_ip4_b, 16);
@@ -169,7 +171,7 @@ rig_cfg(unsigned host)
 static inline struct plx_addr
 rig_addr(const uint8_t *ip, uint8_t family, uint16_t port)
 {
-	struct plx_addr a = { .family = family, .port_be = PLX_BE16(port) };
+	struct plx_addr a = {.family = family, .port_be = PLX_BE16(port)};
 
 	memcpy(a.ip, ip, family == PLX_FAMILY_IPV6 ? 16 : 4);
 	return a;
@@ -195,22 +197,23 @@ rig_tx(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m, uint16_t cnt)
 	return n;
 }
 
-static const struct plx_pio_ops rig_ops = { .name = "rig", .tx_burst = rig_tx };
+static const struct plx_pio_ops rig_ops = {.name = "rig", .tx_burst = rig_tx};
 
 static inline void
-rig_port_init(struct rig_port *port, unsigned host, struct rte_mempool *pool, uint32_t off_got)
+rig_port_init(struct rig_port *port, unsigned host, struct rte_mempool *pool,
+              uint32_t off_got)
 {
 	memset(port, 0, sizeof(*port));
 	port->take_max = UINT32_MAX;
-	port->pio = (struct plx_pio){ .ops = &rig_ops,
-				      .priv = port,
-				      .pool = pool,
-				      .port_id = UINT16_MAX,
-				      .rxq_cnt = 2,
-				      .txq_cnt = 2,
-				      .mtu = 1500,
-				      .socket_id = -1,
-				      .off_got = off_got };
+	port->pio = (struct plx_pio){.ops = &rig_ops,
+	                             .priv = port,
+	                             .pool = pool,
+	                             .port_id = UINT16_MAX,
+	                             .rxq_cnt = 2,
+	                             .txq_cnt = 2,
+	                             .mtu = 1500,
+	                             .socket_id = -1,
+	                             .off_got = off_got};
 	memcpy(port->pio.mac, host == 1 ? rig_mac_a : rig_mac_b, 6);
 }
 
@@ -239,9 +242,9 @@ rig_mbuf(struct rte_mempool *pool, const uint8_t *b, size_t len)
 static inline uint64_t
 rig_accounted(const struct plx_obs *o)
 {
-	uint64_t sum = plx_obs_get(o, PLX_COUNT_rx_dgrams) + plx_obs_get(o, PLX_COUNT_arp_rx) +
-		       plx_obs_get(o, PLX_COUNT_nd_rx) + plx_obs_get(o, PLX_COUNT_echo_rx) +
-		       plx_obs_get(o, PLX_COUNT_ptb_rx);
+	uint64_t sum = plx_obs_get(o, PLX_COUNT_rx_dgrams) +
+	               plx_obs_get(o, PLX_COUNT_arp_rx) + plx_obs_get(o, PLX_COUNT_nd_rx) +
+	               plx_obs_get(o, PLX_COUNT_echo_rx) + plx_obs_get(o, PLX_COUNT_ptb_rx);
 
 	for (unsigned i = 1; i < PLX_DROP_CNT; i++)
 		sum += plx_obs_get_drop(o, (enum plx_drop)i);

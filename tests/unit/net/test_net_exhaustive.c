@@ -19,18 +19,18 @@
 #include "plx_test_eal.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ASAN 1
+# define HAVE_ASAN 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ASAN 1
-#endif
+# if __has_feature(address_sanitizer)
+#  define HAVE_ASAN 1
+# endif
 #endif
 #ifndef HAVE_ASAN
-#define HAVE_ASAN 0
+# define HAVE_ASAN 0
 #endif
 
 #define FRAMES_DEFAULT (HAVE_ASAN ? 10400000u : 2000000u)
-#define BLOCKS RIG_FRAME_MAX
+#define BLOCKS         RIG_FRAME_MAX
 #define NET_SHARE      10 /* one frame in so many goes through plx_net_rx_burst() */
 
 static uint64_t frames_wanted, frames_done, seed;
@@ -149,7 +149,7 @@ expect_ip4(unsigned ihl, unsigned total, size_t left, bool options)
 static void
 every_ipv4_length_with_every_header_length(void)
 {
-	struct rig_spec s = { .payload_len = 70, .opt_words = 10 };
+	struct rig_spec s = {.payload_len = 70, .opt_words = 10};
 	unsigned wrong = 0, step = stride();
 	struct rig_frame f;
 
@@ -166,12 +166,12 @@ every_ipv4_length_with_every_header_length(void)
 				plx_st16_be(f.b + f.l3 + 2, (uint16_t)total);
 				want = expect_ip4(ihl, total, f.len - f.l3, options);
 				k = parse(options ? &rule_options : &rule, f.b, f.len,
-					  PLX_NET_TRUST_IP);
+				          PLX_NET_TRUST_IP);
 				if (want != PLX_DROP_NONE)
 					wrong += k.drop != want;
 				else
 					wrong += k.drop >= PLX_DROP_NET_IP4_VERSION &&
-						 k.drop <= PLX_DROP_NET_IP4_OPTIONS;
+					         k.drop <= PLX_DROP_NET_IP4_OPTIONS;
 			}
 		}
 	}
@@ -181,14 +181,16 @@ every_ipv4_length_with_every_header_length(void)
 static void
 every_udp_length(void)
 {
-	static const uint16_t payload[] = { 1, 30, 60 };
+	static const uint16_t payload[] = {1, 30, 60};
 	unsigned wrong = 0, step = stride();
 	struct rig_frame f;
 
 	PLX_COVERS("D1");
 	for (unsigned i = 0; i < 18; i++) {
-		struct rig_spec s = { .v6 = i & 1, .tags = (uint8_t)(i / 2 % 3),
-				      .payload_len = payload[i / 6], .pad = 20 };
+		struct rig_spec s = {.v6 = i & 1,
+		                     .tags = (uint8_t)(i / 2 % 3),
+		                     .payload_len = payload[i / 6],
+		                     .pad = 20};
 		const unsigned real = s.payload_len + 8u;
 
 		rig_build(&f, &s);
@@ -216,9 +218,12 @@ every_ipv6_payload_length_behind_extension_headers(void)
 
 	PLX_COVERS("D1", "D5");
 	for (unsigned i = 0; i < 12; i++) {
-		struct rig_spec s = { .v6 = true, .tags = (uint8_t)(i % 3), .payload_len = 40,
-				      .pad = 11, .ext_cnt = (uint8_t)(i / 3),
-				      .ext = { { 0, 1 }, { 60, 2 }, { 43, 1 } } };
+		struct rig_spec s = {.v6 = true,
+		                     .tags = (uint8_t)(i % 3),
+		                     .payload_len = 40,
+		                     .pad = 11,
+		                     .ext_cnt = (uint8_t)(i / 3),
+		                     .ext = {{0, 1}, {60, 2}, {43, 1}}};
 
 		rig_build(&f, &s);
 		for (unsigned len = i % step; len < 65536; len += step) {
@@ -242,7 +247,7 @@ every_ipv6_payload_length_behind_extension_headers(void)
 static void
 every_ethertype_and_every_extension_length_and_type(void)
 {
-	struct rig_spec s = { .payload_len = 60 };
+	struct rig_spec s = {.payload_len = 60};
 	unsigned wrong = 0, step = stride();
 	struct rig_frame f;
 
@@ -262,12 +267,12 @@ every_ethertype_and_every_extension_length_and_type(void)
 				wrong += k.kind != PLX_NET_KIND_DROP;
 		}
 	}
-	s = (struct rig_spec){ .v6 = true, .payload_len = 300, .ext_cnt = 2,
-			       .ext = { { 60, 1 }, { 60, 1 } } };
+	s = (struct rig_spec){
+	        .v6 = true, .payload_len = 300, .ext_cnt = 2, .ext = {{60, 1}, {60, 1}}};
 	rig_build(&f, &s);
 	for (unsigned v = 0; v < 65536; v += step) {
 		f.b[f.l3 + 40] = (uint8_t)(v >> 8); /* next header */
-		f.b[f.l3 + 41] = (uint8_t)v;	    /* length */
+		f.b[f.l3 + 41] = (uint8_t)v;        /* length */
 		parse(&rule, f.b, f.len, PLX_NET_TRUST_WIRE);
 	}
 	CU_ASSERT_EQUAL(wrong, 0);
@@ -277,11 +282,12 @@ every_ethertype_and_every_extension_length_and_type(void)
 static void
 random_shape(struct rig_frame *f)
 {
-	static const uint8_t types[] = { 0, 43, 44, 60, 60, 60, 51, 17 };
-	struct rig_spec s = { .v6 = plx_rand_below(&rnd, 2) != 0,
-			      .ecn = (uint8_t)plx_rand_below(&rnd, 4),
-			      .payload_len = (uint16_t)plx_rand_below(&rnd, 90),
-			      .pad = (uint16_t)(plx_rand_below(&rnd, 2) * plx_rand_below(&rnd, 40)) };
+	static const uint8_t types[] = {0, 43, 44, 60, 60, 60, 51, 17};
+	struct rig_spec s = {
+	        .v6 = plx_rand_below(&rnd, 2) != 0,
+	        .ecn = (uint8_t)plx_rand_below(&rnd, 4),
+	        .payload_len = (uint16_t)plx_rand_below(&rnd, 90),
+	        .pad = (uint16_t)(plx_rand_below(&rnd, 2) * plx_rand_below(&rnd, 40))};
 	const uint64_t r = plx_rand_u64(&rnd);
 	uint8_t *p;
 
@@ -304,7 +310,7 @@ random_shape(struct rig_frame *f)
 	rig_build(f, &s);
 	p = f->b + f->l4;
 	if (s.proto != 0) {
-		static const uint8_t type6[] = { 128, 135, 136, 2, 134, 129 };
+		static const uint8_t type6[] = {128, 135, 136, 2, 134, 129};
 
 		p[0] = s.v6 ? type6[(r >> 32) % 6] : (uint8_t)((r >> 32 & 1) ? 8 : 3);
 		p[1] = !s.v6 && p[0] == 3 ? 4 : 0;
@@ -316,7 +322,7 @@ random_shape(struct rig_frame *f)
 		rig_fix(f, s.v6, s.proto);
 	}
 	if ((r >> 24 & 31) == 0) {
-		static const uint8_t fixed[6] = { 0, 1, 8, 0, 6, 4 };
+		static const uint8_t fixed[6] = {0, 1, 8, 0, 6, 4};
 
 		plx_st16_be(f->b + f->l3 - 2, 0x0806);
 		memcpy(f->b + f->l3, fixed, 6);
@@ -437,7 +443,8 @@ cut(const struct rig_frame *f, unsigned cnt)
 	size_t off = 0;
 
 	for (unsigned i = 0; i < cnt; i++) {
-		size_t n = i + 1 == cnt ? f->len - off : plx_rand_below(&rnd, f->len - off + 1);
+		size_t n = i + 1 == cnt ? f->len - off
+		                        : plx_rand_below(&rnd, f->len - off + 1);
 		struct rte_mbuf *m = exact(f->b + off, n);
 
 		off += n;
@@ -484,7 +491,7 @@ struct burst {
 	struct rte_mbuf *m[PLX_BURST_MAX];
 	unsigned lies;
 	unsigned dgrams; /* how many the parser accepts on contiguous bytes */
-	uint64_t hash;	 /* of their payloads, in order */
+	uint64_t hash;   /* of their payloads, in order */
 };
 
 static uint64_t
@@ -502,7 +509,7 @@ make_burst(struct burst *b)
 	struct plx_net_pkt k;
 	struct rig_frame f;
 
-	*b = (struct burst){ 0 };
+	*b = (struct burst){0};
 	for (unsigned i = 0; i < PLX_BURST_MAX; i++) {
 		const uint64_t r = plx_rand_u64(&rnd);
 
@@ -519,7 +526,7 @@ make_burst(struct burst *b)
 		if (k.kind == PLX_NET_KIND_DGRAM) {
 			b->dgrams++;
 			b->hash = hash_bytes(b->hash, f.b + k.l2_len + k.l3_len + 8,
-					     k.l4_len - 8u);
+			                     k.l4_len - 8u);
 		}
 	}
 }
@@ -558,8 +565,8 @@ every_received_frame_is_accounted_for_once(void)
 		if (got != b.dgrams || hash != b.hash ||
 		    plx_obs_get(&obs, PLX_COUNT_rx_pkts) != frames ||
 		    rig_accounted(&obs) != frames) {
-			printf("after %" PRIu64 " frames: %u datagrams, expected %u\n", frames,
-			       got, b.dgrams);
+			printf("after %" PRIu64 " frames: %u datagrams, expected %u\n",
+			       frames, got, b.dgrams);
 			CU_FAIL_FATAL("a frame was lost, counted twice, or changed");
 		}
 		plx_net_tx_flush(n, now);
@@ -668,27 +675,29 @@ main(void)
 {
 	CU_TestInfo tests[] = {
 #if HAVE_ASAN
-		{ "a planted read past the frame is reported",
-		  a_planted_read_past_the_frame_is_reported },
+	        {"a planted read past the frame is reported",
+	         a_planted_read_past_the_frame_is_reported},
 #endif
-		{ "every IPv4 length with every header length",
-		  every_ipv4_length_with_every_header_length },
-		{ "every UDP length", every_udp_length },
-		{ "every IPv6 payload length behind extension headers",
-		  every_ipv6_payload_length_behind_extension_headers },
-		{ "every EtherType, and every extension length and type",
-		  every_ethertype_and_every_extension_length_and_type },
-		{ "every truncation of many shapes", every_truncation_of_many_shapes },
-		{ "mutated frames until the number is reached",
-		  mutated_frames_until_the_number_is_reached },
-		{ "every received frame is accounted for once",
-		  every_received_frame_is_accounted_for_once },
-		CU_TEST_INFO_NULL,
+	        {"every IPv4 length with every header length",
+	         every_ipv4_length_with_every_header_length},
+	        {"every UDP length", every_udp_length},
+	        {"every IPv6 payload length behind extension headers",
+	         every_ipv6_payload_length_behind_extension_headers},
+	        {"every EtherType, and every extension length and type",
+	         every_ethertype_and_every_extension_length_and_type},
+	        {"every truncation of many shapes", every_truncation_of_many_shapes},
+	        {"mutated frames until the number is reached",
+	         mutated_frames_until_the_number_is_reached},
+	        {"every received frame is accounted for once",
+	         every_received_frame_is_accounted_for_once},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ .pName = "generated frames", .pInitFunc = init, .pCleanupFunc = fini,
-		  .pTests = tests },
-		CU_SUITE_INFO_NULL,
+	        {.pName = "generated frames",
+	         .pInitFunc = init,
+	         .pCleanupFunc = fini,
+	         .pTests = tests},
+	        CU_SUITE_INFO_NULL,
 	};
 	int rc;
 

@@ -158,7 +158,7 @@ echo(void *arg)
 
 		while (plx_pair_cmds(p, &cmd, 1) == 0)
 			sched_yield();
-		for (uint64_t i = plx_rand_below(&r, 2000); i > 0; i--)
+		for (uint64_t i = plx_rand_below(&r, 20000); i > 0; i--)
 			__asm__ volatile("" ::: "memory");
 		num_owe(&fix, &src[0], 1);
 		plx_pair_publish(p, &fix.side);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file
+ * The inline application of the bulk measurements, ALPN "perf": the client sends on one stream
+ * per connection without end, the server takes what comes and returns the credit at once.
+ *
+ * Threads: one instance per endpoint, used by the endpoint's thread.
+ * Memory:  one block per connection; what is sent is one static buffer that is never copied on
+ *          this side, what is received is looked at by nobody. Costs are thus the engine's.
+ */
+#ifndef BENCH_APP_H
+#define BENCH_APP_H
+
+#include <plx/app.h>
+
+#define BENCH_ALPN "perf"
+
+/** What an instance saw. One per endpoint. */
+struct bench_app {
+	uint64_t tx_bytes, rx_bytes; /**< stream bytes */
+	uint32_t established, closed;
+};
+
+/** Register with a struct bench_app as argument. */
+extern const struct plx_app bench_app_server, bench_app_client;
+
+#endif
