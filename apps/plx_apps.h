@@ -42,6 +42,8 @@ struct plx_cmd_entry {
 	const struct plx_short *shorts; /**< beside -c -h -V; or NULL */
 	/** No configuration is read: the subcommand tells of the program, not of a run. */
 	bool bare;
+	/** It runs until a signal: ending in order on one is PLX_EXIT_OK. */
+	bool daemon;
 };
 
 /** Everything a subcommand knows about how it was started. */

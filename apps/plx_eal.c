@@ -5,18 +5,17 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <linux/capability.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
+
+#include "plx_log.h"
 
 /* Enough of what DPDK said to explain a failure. */
 #define SAID_MAX 1024
@@ -25,7 +24,7 @@ struct plx_eal {
 	struct plx_strv args;
 	char **argv; /* EAL reorders it, so it is a copy of args.v */
 	FILE *log;
-	bool pass;           /* what DPDK says goes to stderr */
+	bool pass;           /* what DPDK says goes to stderr; otherwise our sentences do */
 	char said[SAID_MAX]; /* first lines it said while it did not */
 	size_t said_len;
 	bool up;
@@ -45,13 +44,6 @@ take_log(void *cookie, const char *buf, size_t len)
 	e->said_len += len < room ? len : room;
 	e->said[e->said_len] = '\0';
 	return (ssize_t)len;
-}
-
-static void
-forget_said(struct plx_eal *e)
-{
-	e->said_len = 0;
-	e->said[0] = '\0';
 }
 
 /* Where a line of DPDK's log begins to say something. */
@@ -251,6 +243,25 @@ init_quietly(const struct plx_eal *e)
 	return rc;
 }
 
+/* A port of the configuration that names no device is the port of that number, if EAL made one. */
+static int
+name_ports(struct plx_app_ctx *ctx)
+{
+	for (uint32_t i = 0; i < ctx->cfg.port_cnt; i++) {
+		struct plx_config_port *p = &ctx->cfg.ports[i];
+		char *number;
+
+		if (*p->match != '\0' || p->vdev.cnt > 0 ||
+		    !rte_eth_dev_is_valid_port((uint16_t)i))
+			continue;
+		if (asprintf(&number, "%" PRIu32, i) < 0)
+			return PLX_E_NOMEM;
+		free(p->match);
+		p->match = number;
+	}
+	return 0;
+}
+
 int
 plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 {
@@ -266,7 +277,7 @@ plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 		discard(ctx);
 		return rc;
 	}
-	e->pass = ctx->cfg.log.level == 3 || ctx->eal_first.cnt > 0;
+	e->pass = ctx->cfg.log.level == PLX_LOG_DEBUG || ctx->eal_first.cnt > 0;
 	e->log = fopencookie(e, "w", io);
 	if (e->log != NULL) {
 		setvbuf(e->log, NULL, _IOLBF, 512);
@@ -280,10 +291,8 @@ plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 		return fail_start(ctx, rte_errno);
 	e->up = true;
 	remember_runtime_dir(ctx);
-	/* From now on there is no failure to explain: warnings are shown as they come. */
-	forget_said(e);
-	e->pass = true;
-	return PLX_EXIT_OK;
+	return name_ports(ctx) == 0 ? PLX_EXIT_OK
+	                            : plx_fail(PLX_EXIT_DEVICE, "out of memory");
 }
 
 void
@@ -297,158 +306,4 @@ plx_eal_stop(struct plx_app_ctx *ctx)
 		rmdir(ctx->signal.scrap_dir);
 	ctx->signal.scrap_dir[0] = '\0';
 	discard(ctx);
-}
-
-static int
-find_dev(const char *name, uint16_t *id)
-{
-	return rte_eth_dev_get_port_by_name(name, id) == 0 ? 0 : PLX_E_NOENT;
-}
-
-/* What most often stands in the way of a driver, when it does; NULL otherwise. */
-static const char *
-missing_right(const char *name)
-{
-	if (strncmp(name, "net_af_packet", 13) == 0 && !plx_eal_has_cap(CAP_NET_RAW))
-		return "CAP_NET_RAW";
-	if (strncmp(name, "net_af_xdp", 10) == 0 &&
-	    (!plx_eal_has_cap(CAP_NET_RAW) || !plx_eal_has_cap(CAP_IPC_LOCK)))
-		return "CAP_NET_RAW, CAP_IPC_LOCK, and CAP_NET_ADMIN and CAP_BPF to load its program";
-	if (strncmp(name, "net_tap", 7) == 0 && !plx_eal_has_cap(CAP_NET_ADMIN))
-		return "CAP_NET_ADMIN and /dev/net/tun";
-	return NULL;
-}
-
-/* The value of iface= when it names a kernel device that must exist and does not. */
-static bool
-lacks_iface(const char *vdev, char iface[IF_NAMESIZE])
-{
-	const char *arg = strstr(vdev, "iface=");
-	size_t len;
-
-	if (arg == NULL ||
-	    (strncmp(vdev, "net_af_", 7) != 0 && strncmp(vdev, "net_pcap", 8) != 0))
-		return false;
-	arg += 6;
-	len = strcspn(arg, ",");
-	snprintf(iface, IF_NAMESIZE, "%.*s",
-	         (int)(len < IF_NAMESIZE ? len : IF_NAMESIZE - 1), arg);
-	return if_nametoindex(iface) == 0;
-}
-
-static int
-refuse_dev(struct plx_eal *e, const char *vdev, const char *name)
-{
-	char said[400], iface[IF_NAMESIZE];
-	const char *right = missing_right(name);
-
-	if (right != NULL)
-		return plx_fail(
-		        PLX_EXIT_DEVICE,
-		        "device '%s' needs %s; run as root, or give the program the "
-		        "capabilities: 'pollux doctor' shows the setcap command",
-		        vdev, right);
-	if (lacks_iface(vdev, iface))
-		return plx_fail(
-		        PLX_EXIT_DEVICE,
-		        "device '%s': there is no network device '%s' here; 'ip link' "
-		        "lists those of this network namespace",
-		        vdev, iface);
-	if (strstr(e->said, "failed to parse device") != NULL)
-		return plx_fail(
-		        PLX_EXIT_DEVICE,
-		        "device '%s': no driver of that name is installed; write a "
-		        "driver and a number (net_ring0, net_memif0, net_af_packet0, "
-		        "net_af_xdp0, net_tap0), 'pollux doctor' lists what is installed",
-		        vdev);
-	return plx_fail(
-	        PLX_EXIT_DEVICE,
-	        "device '%s' cannot be made: %s; check its arguments, 'pollux doctor' "
-	        "looks at rights and interfaces",
-	        vdev, what_was_said(e, said, sizeof(said)));
-}
-
-/* "net_af_packet0,iface=veth0": makes the device unless EAL's --vdev already did. */
-static int
-make_dev(struct plx_app_ctx *ctx, const char *vdev, uint16_t *id)
-{
-	struct plx_eal *e = ctx->eal;
-	size_t len = strcspn(vdev, ",");
-	char name[RTE_ETH_NAME_MAX_LEN];
-	int rc;
-
-	snprintf(name, sizeof(name), "%.*s", (int)(len < 60 ? len : 60), vdev);
-	if (find_dev(name, id) == 0)
-		return PLX_EXIT_OK;
-	forget_said(e);
-	e->pass = ctx->cfg.log.level == 3;
-	rc = rte_eal_hotplug_add("vdev", name, vdev[len] == ',' ? vdev + len + 1 : "");
-	if (e->log != NULL)
-		fflush(e->log);
-	e->pass = true;
-	if (rc == 0 && find_dev(name, id) == 0)
-		return PLX_EXIT_OK;
-	return refuse_dev(e, vdev, name);
-}
-
-static int
-find_nth(uint32_t n, uint16_t *id)
-{
-	uint16_t p;
-
-	RTE_ETH_FOREACH_DEV (p) {
-		if (n-- == 0)
-			return *id = p, 0;
-	}
-	return PLX_E_NOENT;
-}
-
-static int
-resolve_port(struct plx_app_ctx *ctx, uint32_t idx, struct plx_eal_port *out)
-{
-	const struct plx_config_port *p = &ctx->cfg.ports[idx];
-
-	out->cfg = p;
-	out->dev_cnt = 0;
-	if (p->vdev.cnt > PLX_EAL_PORT_DEVS_MAX)
-		return plx_fail(PLX_EXIT_USAGE, "ports[%" PRIu32 "]: %d devices at most",
-		                idx, PLX_EAL_PORT_DEVS_MAX);
-	for (uint32_t i = 0; i < p->vdev.cnt; i++) {
-		int rc = make_dev(ctx, p->vdev.v[i], &out->dev[i]);
-
-		if (rc != PLX_EXIT_OK)
-			return rc;
-		out->dev_cnt++;
-	}
-	if (out->dev_cnt > 0)
-		return PLX_EXIT_OK;
-	out->dev_cnt = 1;
-	if (*p->match != '\0' && find_dev(p->match, &out->dev[0]) != 0)
-		return plx_fail(PLX_EXIT_DEVICE,
-		                "ports[%" PRIu32
-		                "]: no port '%s'; bind the device to vfio-pci "
-		                "(dpdk-devbind.py -b vfio-pci %s) and write it as "
-		                "'dpdk-devbind.py -s' shows it",
-		                idx, p->match, p->match);
-	if (*p->match == '\0' && find_nth(idx, &out->dev[0]) != 0)
-		return plx_fail(PLX_EXIT_DEVICE,
-		                "ports[%" PRIu32
-		                "] names no device and EAL found none for it; set "
-		                "match (PCI address) or vdev (net_memif0,role=client)",
-		                idx);
-	return PLX_EXIT_OK;
-}
-
-int
-plx_eal_ports(struct plx_app_ctx *ctx, struct plx_eal_port *out, uint32_t *cnt)
-{
-	*cnt = 0;
-	for (uint32_t i = 0; i < ctx->cfg.port_cnt; i++) {
-		int rc = resolve_port(ctx, i, &out[i]);
-
-		if (rc != PLX_EXIT_OK)
-			return rc;
-		(*cnt)++;
-	}
-	return PLX_EXIT_OK;
 }

@@ -15,7 +15,11 @@
  *                           asked for, --no-pci unless a PCI device is named
  *
  * --no-huge and --in-memory never meet: EAL refuses the pair. Arguments typed first
- * (pollux -l 0-3 -- serve) are used untouched, nothing is added.
+ * (pollux -l 0-3 -- serve) are used untouched, nothing is added. A port of the configuration that
+ * names no device is then the port of the same number that EAL made.
+ *
+ * What DPDK logs is kept back and quoted when it fails, so that a failure is one sentence; with
+ * log.level debug, or arguments of the second style, it goes to stderr as it comes.
  */
 #ifndef PLX_EAL_H
 #define PLX_EAL_H
@@ -62,25 +66,5 @@ int plx_eal_args(const struct plx_config *c, const struct plx_strv *extra,
  */
 int plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want) PLX_ON_MAIN;
 void plx_eal_stop(struct plx_app_ctx *ctx) PLX_ON_MAIN;
-
-/** Devices behind one port of the configuration: one, or one per queue for net_af_xdp. */
-#define PLX_EAL_PORT_DEVS_MAX 16
-
-struct plx_eal_port {
-	const struct plx_config_port *cfg;
-	uint16_t dev[PLX_EAL_PORT_DEVS_MAX]; /**< DPDK port ids */
-	uint32_t dev_cnt;
-};
-
-/**
- * plx_eal_ports() makes the virtual devices of the configured ports and finds the others.
- *
- * @param out  room for PLX_CONFIG_PORTS_MAX
- * @param cnt  [out] ports, cfg.port_cnt
- * @return PLX_EXIT_OK, PLX_EXIT_DEVICE; the sentence has been printed
- * Thread: main. Owns: the devices end with EAL. Errors: as returned.
- */
-int plx_eal_ports(struct plx_app_ctx *ctx, struct plx_eal_port *out, uint32_t *cnt)
-        PLX_ON_MAIN;
 
 #endif

@@ -6,17 +6,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include <rte_ethdev.h>
-
 #include "plx_apps.h"
+#include "plx_ctl.h"
 #include "plx_eal.h"
 #include "plx_files.h"
 
 /* Upper bound of transport state of a connection; default of slab_limit in plx_quic.h. */
 #define CONN_KIB 48
 
-/* EAL memory that a probe needs: no packet pools are made. */
-#define PROBE_MB 32
+/* Rings of one application, as serve and get have. */
+#define ATTACH_CNT 1
+#define RING_DEPTH 4096
+
+/* A sentence with a start-up table behind it. */
+#define ERR_SZ 4096
 
 static void
 take_finding(void *arg, enum plx_verdict v, const char *topic, const char *text,
@@ -41,10 +44,26 @@ print_bill(const struct plx_config *c)
 	printf("connections      %" PRIu32 " per worker, up to %" PRIu64
 	       " MiB each worker\n",
 	       c->quic.max_conns, mib);
-	if (c->eal.memory_mb != 0)
-		printf("packet memory    %" PRIu32 " MiB\n", c->eal.memory_mb);
-	else
-		printf("packet memory    computed at start\n");
+	printf("packet memory    %" PRIu32 " MiB\n",
+	       plx_ctl_mem_mb(c, ATTACH_CNT, RING_DEPTH));
+}
+
+/* The ports come up as for a client, with their start-up table, and go down again. */
+static int
+probe_ports(struct plx_app_ctx *ctx)
+{
+	const struct plx_ctl_opts opts = {.name = "plxprobe", .dial = true};
+	char err[ERR_SZ];
+	struct plx_ctl *ctl;
+	int rc = plx_ctl_open(&ctl, &ctx->cfg, &opts, err, sizeof(err));
+
+	if (rc == PLX_E_CONFIG || rc == PLX_E_CERT || rc == PLX_E_TLS)
+		return plx_fail(PLX_EXIT_USAGE, "%s", err);
+	if (rc != 0)
+		return plx_fail(PLX_EXIT_DEVICE, "%s", err);
+	plx_ctl_print_table(ctl, stdout);
+	plx_ctl_close(ctl);
+	return PLX_EXIT_OK;
 }
 
 static int
@@ -52,28 +71,12 @@ probe(struct plx_app_ctx *ctx)
 {
 	const struct plx_eal_want want = {
 	        .lcore_cnt = ctx->cfg.workers.count + 1,
-	        .memory_mb = PROBE_MB,
+	        .memory_mb = plx_ctl_mem_mb(&ctx->cfg, ATTACH_CNT, RING_DEPTH),
 	};
-	struct plx_eal_port port[PLX_CONFIG_PORTS_MAX];
-	uint32_t cnt;
 	int rc = plx_eal_start(ctx, &want);
 
-	if (rc == PLX_EXIT_OK)
-		rc = plx_eal_ports(ctx, port, &cnt);
-	for (uint32_t i = 0; rc == PLX_EXIT_OK && i < cnt; i++) {
-		for (uint32_t j = 0; j < port[i].dev_cnt; j++) {
-			struct rte_eth_dev_info info;
-			char name[RTE_ETH_NAME_MAX_LEN];
-
-			if (rte_eth_dev_info_get(port[i].dev[j], &info) != 0 ||
-			    rte_eth_dev_get_name_by_port(port[i].dev[j], name) != 0)
-				continue;
-			printf("device           %s, driver %s, up to %u receive and %u transmit "
-			       "queues\n",
-			       name, info.driver_name, info.max_rx_queues,
-			       info.max_tx_queues);
-		}
-	}
+	if (rc == PLX_EXIT_OK && ctx->cfg.port_cnt > 0)
+		rc = probe_ports(ctx);
 	plx_eal_stop(ctx);
 	return rc;
 }

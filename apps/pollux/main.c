@@ -60,7 +60,7 @@ static const struct plx_opt doctor_opts[] = {
 };
 
 static const struct plx_opt check_opts[] = {
-        {"probe", NULL, "also start DPDK and make the ports' devices, then end"},
+        {"probe", NULL, "also start DPDK, bring the ports up, and end"},
         {0},
 };
 
@@ -80,6 +80,7 @@ static const struct plx_cmd_entry cmds[] = {
         {.name = "serve",
          .summary = "serve a directory over HTTP/3",
          .run = plx_serve_main,
+         .daemon = true,
          .sections = serve_sections},
 #endif
 #ifdef PLX_HAVE_GET
@@ -282,7 +283,7 @@ main(int argc, char **argv)
 	if (rc == PLX_EXIT_OK)
 		rc = run(&ctx);
 	if (rc == PLX_EXIT_OK && plx_app_stopping(&ctx) && ctx.cmd != NULL &&
-	    !ctx.cmd->bare)
+	    !ctx.cmd->bare && !ctx.cmd->daemon)
 		rc = PLX_EXIT_INTERRUPTED;
 	plx_eal_stop(&ctx);
 	plx_signal_fini(&ctx.signal);

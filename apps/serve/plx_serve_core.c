@@ -24,6 +24,7 @@ plx_serve_core_new(struct plx_serve_core **out, struct plx_attach *a, struct plx
 	c->attach = a;
 	c->io = io;
 	c->has_root = has_root;
+	PLX_ACT_AS_APP();
 	plx_io_client_init(&c->client, a);
 	c->all = calloc(PLX_SERVE_BUFS + PLAIN_OUTS, sizeof(*c->all));
 	c->bytes = malloc(PLX_SERVE_BUF_SZ);
@@ -55,6 +56,7 @@ plx_serve_core_free(struct plx_serve_core *c)
 
 	if (c == NULL)
 		return;
+	PLX_ACT_AS_APP();
 	c->io = NULL;
 	HASH_ITER(hh, c->reqs, r, tmp)
 	{

@@ -6,6 +6,8 @@
 #ifndef PLX_SERVE_CORE_PVT_H
 #define PLX_SERVE_CORE_PVT_H
 
+/* One of uthash's functions that falls through no switch, which clang refuses. */
+#define HASH_FUNCTION(keyptr, keylen, hashv) HASH_OAT(keyptr, keylen, hashv)
 #include <uthash.h>
 
 #include "plx_serve_core.h"

@@ -39,7 +39,7 @@ get_link(struct plx_pio *p, struct plx_pio_link *out)
 	const struct plx_ethdev *e = p->priv;
 	struct rte_eth_link link;
 
-	*out = (struct plx_pio_link){ .up = true };
+	*out = (struct plx_pio_link){.up = true};
 	for (uint8_t i = 0; i < e->dev_cnt; i++) {
 		memset(&link, 0, sizeof(link));
 		if (rte_eth_link_get_nowait(e->dev[i].port_id, &link) != 0)
@@ -88,12 +88,12 @@ close_port(struct plx_pio *p)
 }
 
 const struct plx_pio_ops plx_ethdev_ops = {
-	.name = "ethdev",
-	.rx_burst = rx_burst,
-	.tx_burst = tx_burst,
-	.link = get_link,
-	.stats = get_stats,
-	.close = close_port,
+        .name = "ethdev",
+        .rx_burst = rx_burst,
+        .tx_burst = tx_burst,
+        .link = get_link,
+        .stats = get_stats,
+        .close = close_port,
 };
 
 /* ---- open ---- */
@@ -114,8 +114,8 @@ plx_ethdev_fail(struct plx_ethdev_err *e, int code, const char *fmt, ...)
 static struct plx_ethdev *
 new_port(uint8_t dev_cnt)
 {
-	struct plx_ethdev *e = aligned_alloc(PLX_CACHE_LINE, RTE_ALIGN_CEIL(sizeof(*e),
-									    PLX_CACHE_LINE));
+	struct plx_ethdev *e =
+	        aligned_alloc(PLX_CACHE_LINE, RTE_ALIGN_CEIL(sizeof(*e), PLX_CACHE_LINE));
 
 	if (e == NULL)
 		return NULL;
@@ -133,32 +133,35 @@ check(const struct plx_ethdev_cfg *cfg, struct plx_ethdev_err *err)
 {
 	if (cfg->device_cnt == 0 || cfg->device_cnt > PLX_ETHDEV_DEVS_MAX)
 		return plx_ethdev_fail(err, PLX_E_INVAL, "name 1 to %d devices for a port",
-				       PLX_ETHDEV_DEVS_MAX);
+		                       PLX_ETHDEV_DEVS_MAX);
 	if (cfg->rxq > PLX_ETHDEV_QUEUES_MAX || cfg->txq > PLX_ETHDEV_QUEUES_MAX)
 		return plx_ethdev_fail(err, PLX_E_INVAL, "a port has at most %d queues",
-				       PLX_ETHDEV_QUEUES_MAX);
+		                       PLX_ETHDEV_QUEUES_MAX);
 	if (cfg->rss >= PLX_ETHDEV_WANT_CNT || cfg->promisc >= PLX_ETHDEV_WANT_CNT ||
 	    cfg->allmulti >= PLX_ETHDEV_WANT_CNT)
-		return plx_ethdev_fail(err, PLX_E_INVAL, "a wish is off, prefer or require");
+		return plx_ethdev_fail(err, PLX_E_INVAL,
+		                       "a wish is off, prefer or require");
 	if (cfg->rss_key != NULL && (cfg->rss_key_len == 0 || cfg->rss_key_len > 64))
 		return plx_ethdev_fail(err, PLX_E_INVAL, "an RSS key has 1 to 64 bytes");
 	return 0;
 }
 
 static int
-find_devices(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg, struct plx_ethdev_err *err)
+find_devices(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
+             struct plx_ethdev_err *err)
 {
 	int rc = 0;
 
 	for (uint8_t i = 0; rc == 0 && i < e->dev_cnt; i++) {
 		if (cfg->device[i] == NULL || cfg->device[i][0] == '\0')
-			return plx_ethdev_fail(err, PLX_E_INVAL, "device %u has no name", i);
+			return plx_ethdev_fail(err, PLX_E_INVAL, "device %u has no name",
+			                       i);
 		rc = plx_ethdev_find(&e->dev[i], cfg->device[i], err);
 		for (uint8_t j = 0; rc == 0 && j < i; j++)
 			if (e->dev[j].port_id == e->dev[i].port_id)
 				rc = plx_ethdev_fail(err, PLX_E_INVAL,
-						     "device '%s' is named twice",
-						     e->dev[i].name);
+				                     "device '%s' is named twice",
+				                     e->dev[i].name);
 	}
 	return rc;
 }
@@ -176,9 +179,9 @@ fill_pio(struct plx_ethdev *e)
 	p->port_id = d->port_id;
 	for (uint8_t i = 0; i < e->dev_cnt; i++) {
 		for (uint16_t q = 0; q < e->dev[i].rxq; q++)
-			e->rx[rx++] = (struct plx_ethdev_qmap){ e->dev[i].port_id, q };
+			e->rx[rx++] = (struct plx_ethdev_qmap){e->dev[i].port_id, q};
 		for (uint16_t q = 0; q < e->dev[i].txq; q++)
-			e->tx[tx++] = (struct plx_ethdev_qmap){ e->dev[i].port_id, q };
+			e->tx[tx++] = (struct plx_ethdev_qmap){e->dev[i].port_id, q};
 	}
 	p->rxq_cnt = rx;
 	p->txq_cnt = tx;
@@ -188,12 +191,12 @@ fill_pio(struct plx_ethdev *e)
 	rte_eth_dev_get_mtu(d->port_id, &p->mtu);
 }
 PLX_STATIC_ASSERT(sizeof(((struct plx_pio *)0)->name) == RTE_ETH_NAME_MAX_LEN,
-		  "the name of a DPDK port fits");
+                  "the name of a DPDK port fits");
 
 static void
 wait_link(struct plx_ethdev *e, uint16_t ms)
 {
-	const struct timespec step = { .tv_nsec = PLX_NS_PER_MS };
+	const struct timespec step = {.tv_nsec = PLX_NS_PER_MS};
 	struct plx_pio_link link;
 
 	for (uint16_t i = 0; i < ms; i++) {
@@ -206,7 +209,7 @@ wait_link(struct plx_ethdev *e, uint16_t ms)
 static void
 add_last_rows(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 {
-	struct plx_pio_link link = { 0 };
+	struct plx_pio_link link = {0};
 	char got[40];
 
 	wait_link(e, cfg->link_wait_ms);
@@ -221,9 +224,10 @@ add_last_rows(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 }
 
 int
-plx_ethdev_open(struct plx_pio **out, const struct plx_ethdev_cfg *cfg, char *err, size_t err_sz)
+plx_ethdev_open(struct plx_pio **out, const struct plx_ethdev_cfg *cfg, char *err,
+                size_t err_sz)
 {
-	struct plx_ethdev_err e_err = { err, err_sz };
+	struct plx_ethdev_err e_err = {err, err_sz};
 	struct plx_ethdev *e;
 	int rc = check(cfg, &e_err);
 
@@ -254,25 +258,28 @@ plx_ethdev_open(struct plx_pio **out, const struct plx_ethdev_cfg *cfg, char *er
 
 int
 plx_ethdev_attach(struct plx_pio **out, uint16_t port_id, uint16_t queues,
-		  struct rte_mempool *pool, char *err, size_t err_sz)
+                  struct rte_mempool *pool, char *err, size_t err_sz)
 {
-	struct plx_ethdev_err e_err = { err, err_sz };
+	struct plx_ethdev_err e_err = {err, err_sz};
 	struct plx_ethdev_dev *d;
 	struct plx_ethdev *e;
 	struct rte_eth_dev_info info;
 
 	*out = NULL;
-	if (!rte_eth_dev_is_valid_port(port_id) || rte_eth_dev_info_get(port_id, &info) != 0)
-		return plx_ethdev_fail(&e_err, PLX_E_NOENT, "there is no DPDK port %u", port_id);
+	if (!rte_eth_dev_is_valid_port(port_id) ||
+	    rte_eth_dev_info_get(port_id, &info) != 0)
+		return plx_ethdev_fail(&e_err, PLX_E_NOENT, "there is no DPDK port %u",
+		                       port_id);
 	if (pool == NULL || queues == 0 || queues > PLX_ETHDEV_QUEUES_MAX)
 		return plx_ethdev_fail(&e_err, PLX_E_INVAL,
-				       "port %u: give a pool and 1 to %d queues", port_id,
-				       PLX_ETHDEV_QUEUES_MAX);
+		                       "port %u: give a pool and 1 to %d queues", port_id,
+		                       PLX_ETHDEV_QUEUES_MAX);
 	if (queues > info.nb_rx_queues || queues > info.nb_tx_queues)
-		return plx_ethdev_fail(&e_err, PLX_E_INVAL,
-				       "port %u is configured with %u receive and %u transmit "
-				       "queues; %u are asked for",
-				       port_id, info.nb_rx_queues, info.nb_tx_queues, queues);
+		return plx_ethdev_fail(
+		        &e_err, PLX_E_INVAL,
+		        "port %u is configured with %u receive and %u transmit "
+		        "queues; %u are asked for",
+		        port_id, info.nb_rx_queues, info.nb_tx_queues, queues);
 
 	e = new_port(1);
 	if (e == NULL)

@@ -34,7 +34,7 @@
 #define PLX_ETHDEV_QUEUES_MAX PLX_WORKERS_MAX
 #define PLX_ETHDEV_ROWS_MAX   32
 /** Room for a message with the whole start-up table behind it. */
-#define PLX_ETHDEV_ERR_SZ 4096
+#define PLX_ETHDEV_ERR_SZ     4096
 
 enum plx_ethdev_want {
 	PLX_ETHDEV_OFF = 0,
@@ -45,10 +45,11 @@ enum plx_ethdev_want {
 
 /** What the size of the mbuf pool depends on, beside queues and descriptors. */
 struct plx_ethdev_pool_cfg {
-	uint16_t workers;    /**< threads that take and give mbufs, 0 = the queues */
-	uint16_t burst;	     /**< mbufs a worker has in hand per step, 0 = PLX_BURST_MAX */
-	uint32_t in_flight;  /**< mbufs held elsewhere: mailboxes, frames waiting for a neighbour */
-	uint16_t cache;	     /**< per-thread cache, 0 = 512, cut where the pool is small */
+	uint16_t workers; /**< threads that take and give mbufs, 0 = the queues */
+	uint16_t burst;   /**< mbufs a worker has in hand per step, 0 = PLX_BURST_MAX */
+	uint32_t
+	        in_flight; /**< mbufs held elsewhere: mailboxes, frames waiting for a neighbour */
+	uint16_t cache; /**< per-thread cache, 0 = 512, cut where the pool is small */
 };
 
 struct plx_ethdev_cfg {
@@ -60,19 +61,21 @@ struct plx_ethdev_cfg {
 	const char *device[PLX_ETHDEV_DEVS_MAX];
 	uint8_t device_cnt; /**< 1..PLX_ETHDEV_DEVS_MAX */
 
-	const char *prefix;   /**< the engine's name; EAL object names begin with it; NULL "plx" */
-	uint16_t rxq, txq;    /**< wanted, 0 = 1; cut to what the device has */
-	uint16_t rx_desc, tx_desc; /**< wanted per queue, 0 = 1024 */
-	uint16_t mtu;	      /**< IP packet bytes, 0 = what the device has */
+	const char *
+	        prefix; /**< the engine's name; EAL object names begin with it; NULL "plx" */
+	uint16_t rxq, txq;                /**< wanted, 0 = 1; cut to what the device has */
+	uint16_t rx_desc, tx_desc;        /**< wanted per queue, 0 = 1024 */
+	uint16_t mtu;                     /**< IP packet bytes, 0 = what the device has */
 	uint32_t off_prefer, off_require; /**< PLX_OFF_*; in neither = off */
 
-	uint8_t rss;	  /**< enum plx_ethdev_want; matters with more than one queue */
-	uint8_t promisc;  /**< enum plx_ethdev_want */
+	uint8_t rss;     /**< enum plx_ethdev_want; matters with more than one queue */
+	uint8_t promisc; /**< enum plx_ethdev_want */
 	uint8_t allmulti; /**< enum plx_ethdev_want; IPv6 neighbour discovery needs multicast */
-	const uint8_t *rss_key; /**< NULL = random: a known key lets peers aim at one queue */
-	uint8_t rss_key_len;	/**< bytes, as the device wants: 40 or 52 */
+	const uint8_t
+	        *rss_key;    /**< NULL = random: a known key lets peers aim at one queue */
+	uint8_t rss_key_len; /**< bytes, as the device wants: 40 or 52 */
 
-	uint16_t link_wait_ms; /**< how long open waits for the link, 0 = not at all */
+	uint16_t link_wait_ms;    /**< how long open waits for the link, 0 = not at all */
 	struct rte_mempool *pool; /**< NULL = one is made */
 	struct plx_ethdev_pool_cfg pool_cfg;
 };
@@ -82,7 +85,8 @@ struct plx_ethdev_row {
 	char property[24];
 	char wanted[24]; /**< "-" where nothing was asked for */
 	char got[40];
-	char fallback[56]; /**< who does it instead: "software", "off", or what follows; "" */
+	char fallback
+	        [56]; /**< who does it instead: "software", "off", or what follows; "" */
 };
 
 /**
@@ -102,7 +106,7 @@ struct plx_ethdev_row {
  * Errors: as returned; nothing is left behind.
  */
 int plx_ethdev_open(struct plx_pio **out, const struct plx_ethdev_cfg *cfg, char *err,
-		    size_t err_sz) PLX_ON_MAIN;
+                    size_t err_sz) PLX_ON_MAIN;
 
 /**
  * plx_ethdev_attach() takes a port that the host program configured and started. Nothing of it
@@ -117,7 +121,7 @@ int plx_ethdev_open(struct plx_pio **out, const struct plx_ethdev_cfg *cfg, char
  * Errors: as returned, a sentence in err.
  */
 int plx_ethdev_attach(struct plx_pio **out, uint16_t port_id, uint16_t queues,
-		      struct rte_mempool *pool, char *err, size_t err_sz) PLX_ON_MAIN;
+                      struct rte_mempool *pool, char *err, size_t err_sz) PLX_ON_MAIN;
 
 /**
  * plx_ethdev_pool_cnt() gives the mbufs a port needs: descriptors, caches, bursts and what is in
@@ -143,7 +147,7 @@ size_t plx_ethdev_mem_need(const struct plx_ethdev_cfg *cfg) PLX_ANY_THREAD;
  * Thread: main. Owns: nothing. Errors: none.
  */
 uint32_t plx_ethdev_rows(const struct plx_pio *p, struct plx_ethdev_row *rows, uint32_t max)
-	PLX_ON_MAIN;
+        PLX_ON_MAIN;
 
 /** plx_ethdev_print_table() prints them in columns. Thread: main. Errors: those of f. */
 void plx_ethdev_print_table(const struct plx_pio *p, FILE *f) PLX_ON_MAIN;
@@ -162,12 +166,12 @@ void plx_ethdev_print_table(const struct plx_pio *p, FILE *f) PLX_ON_MAIN;
  * Cost:   about 100 ns for IPv4; not for every packet.
  */
 int plx_ethdev_predict_queue(const struct plx_steer_plan *plan, const struct plx_path *path)
-	PLX_ANY_THREAD;
+        PLX_ANY_THREAD;
 
 /** Source ports a client may choose from. */
 struct plx_ethdev_ports {
 	uint16_t first, last; /**< host order, first <= last */
-	uint16_t modulo; /**< only ports with port % modulo == rest; 0 and 1 = all */
+	uint16_t modulo;      /**< only ports with port % modulo == rest; 0 and 1 = all */
 	uint16_t rest;
 };
 
@@ -188,18 +192,18 @@ struct plx_ethdev_ports {
  * Errors: as returned.
  */
 int plx_ethdev_pick_port(const struct plx_steer_plan *plan, const struct plx_path *path,
-			 uint16_t queue, const struct plx_ethdev_ports *range, uint64_t seed)
-	PLX_ANY_THREAD;
+                         uint16_t queue, const struct plx_ethdev_ports *range,
+                         uint64_t seed) PLX_ANY_THREAD;
 
 /** What is wrong with a kernel network device that a port is to use. */
 enum plx_ethdev_hint {
-	PLX_HINT_NO_IFACE = 1 << 0,   /**< there is no such device in this namespace */
-	PLX_HINT_DOWN = 1 << 1,	      /**< it is down */
-	PLX_HINT_TX_CKSUM = 1 << 2,   /**< the sending side leaves UDP checksums unfinished */
-	PLX_HINT_GSO = 1 << 3,	      /**< the sending side sends frames up to 64 kB */
-	PLX_HINT_GRO = 1 << 4,	      /**< our side merges received frames */
-	PLX_HINT_ADDR4 = 1 << 5,      /**< the kernel holds an IPv4 address on it */
-	PLX_HINT_ADDR6 = 1 << 6,      /**< a global IPv6 address */
+	PLX_HINT_NO_IFACE = 1 << 0, /**< there is no such device in this namespace */
+	PLX_HINT_DOWN = 1 << 1,     /**< it is down */
+	PLX_HINT_TX_CKSUM = 1 << 2, /**< the sending side leaves UDP checksums unfinished */
+	PLX_HINT_GSO = 1 << 3,      /**< the sending side sends frames up to 64 kB */
+	PLX_HINT_GRO = 1 << 4,      /**< our side merges received frames */
+	PLX_HINT_ADDR4 = 1 << 5,    /**< the kernel holds an IPv4 address on it */
+	PLX_HINT_ADDR6 = 1 << 6,    /**< a global IPv6 address */
 	PLX_HINT_PEER_HIDDEN = 1 << 7, /**< veth whose other end is in another namespace */
 };
 
@@ -217,6 +221,15 @@ enum plx_ethdev_hint {
  * Errors: what cannot be read is left out.
  */
 uint32_t plx_ethdev_hints(const char *iface, char *text, size_t sz) PLX_ON_MAIN;
+
+/**
+ * plx_ethdev_iface_rxq() gives the receive queues of a kernel network device. A net_af_xdp device
+ * sees only its own queue: with fewer devices than queues the rest of the traffic goes to the
+ * kernel, silently.
+ * @return queues, 0 when they cannot be read
+ * Thread: main. Owns: nothing. Errors: 0.
+ */
+uint32_t plx_ethdev_iface_rxq(const char *iface) PLX_ON_MAIN;
 
 /**
  * plx_ethdev_iface_of() copies the value of iface= out of a virtual device's arguments.

@@ -17,13 +17,18 @@ static const struct {
 	const char *name;
 	const char *fallback;
 } offloads[] = {
-	{ PLX_OFF_RX_IP_CKSUM, RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, 0, "rx IP checksum", "software" },
-	{ PLX_OFF_RX_UDP_CKSUM, RTE_ETH_RX_OFFLOAD_UDP_CKSUM, 0, "rx UDP checksum", "software" },
-	{ PLX_OFF_TX_IP_CKSUM, 0, RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, "tx IP checksum", "software" },
-	{ PLX_OFF_TX_UDP_CKSUM, 0, RTE_ETH_TX_OFFLOAD_UDP_CKSUM, "tx UDP checksum", "software" },
-	{ PLX_OFF_TX_FAST_FREE, 0, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, "tx fast free", "off" },
-	{ PLX_OFF_RX_SCATTER, RTE_ETH_RX_OFFLOAD_SCATTER, 0, "rx scatter", "off" },
-	{ PLX_OFF_TX_MULTI_SEGS, 0, RTE_ETH_TX_OFFLOAD_MULTI_SEGS, "tx multi-segment", "off" },
+        {PLX_OFF_RX_IP_CKSUM, RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, 0, "rx IP checksum",
+         "software"},
+        {PLX_OFF_RX_UDP_CKSUM, RTE_ETH_RX_OFFLOAD_UDP_CKSUM, 0, "rx UDP checksum",
+         "software"},
+        {PLX_OFF_TX_IP_CKSUM, 0, RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, "tx IP checksum",
+         "software"},
+        {PLX_OFF_TX_UDP_CKSUM, 0, RTE_ETH_TX_OFFLOAD_UDP_CKSUM, "tx UDP checksum",
+         "software"},
+        {PLX_OFF_TX_FAST_FREE, 0, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, "tx fast free", "off"},
+        {PLX_OFF_RX_SCATTER, RTE_ETH_RX_OFFLOAD_SCATTER, 0, "rx scatter", "off"},
+        {PLX_OFF_TX_MULTI_SEGS, 0, RTE_ETH_TX_OFFLOAD_MULTI_SEGS, "tx multi-segment",
+         "off"},
 };
 
 static const char *
@@ -45,8 +50,10 @@ offloads_of(const struct plx_ethdev *e, bool capable)
 
 		for (uint8_t i = 0; i < e->dev_cnt; i++) {
 			const struct plx_ethdev_dev *d = &e->dev[i];
-			uint64_t rx = capable ? d->info.rx_offload_capa : d->conf.rxmode.offloads;
-			uint64_t tx = capable ? d->info.tx_offload_capa : d->conf.txmode.offloads;
+			uint64_t rx =
+			        capable ? d->info.rx_offload_capa : d->conf.rxmode.offloads;
+			uint64_t tx =
+			        capable ? d->info.tx_offload_capa : d->conf.txmode.offloads;
 
 			if ((rx & offloads[k].rx) != offloads[k].rx ||
 			    (tx & offloads[k].tx) != offloads[k].tx)
@@ -80,8 +87,8 @@ negotiate_offloads(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 			e->dev[i].conf.txmode.offloads |= offloads[k].tx;
 		}
 		plx_ethdev_row_add(e, offloads[k].name, want_of(cfg, bit),
-				   got & bit ? "yes" : "no",
-				   want & ~got & bit ? offloads[k].fallback : "");
+		                   got & bit ? "yes" : "no",
+		                   want & ~got & bit ? offloads[k].fallback : "");
 	}
 	return cfg->off_require & ~got;
 }
@@ -107,7 +114,8 @@ negotiate_queues(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 	snprintf(wanted, sizeof(wanted), "%u rx, %u tx", rx, tx);
 	snprintf(got, sizeof(got), "%u rx, %u tx", got_rx, got_tx);
 	plx_ethdev_row_add(e, "queues", wanted, got,
-			   got_rx < rx ? "workers without a queue take from the mailbox" : "");
+	                   got_rx < rx ? "workers without a queue take from the mailbox"
+	                               : "");
 }
 
 static void
@@ -122,7 +130,8 @@ negotiate_descriptors(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 
 		d->rx_desc = rx;
 		d->tx_desc = tx;
-		if (rte_eth_dev_adjust_nb_rx_tx_desc(d->port_id, &d->rx_desc, &d->tx_desc) != 0) {
+		if (rte_eth_dev_adjust_nb_rx_tx_desc(d->port_id, &d->rx_desc,
+		                                     &d->tx_desc) != 0) {
 			d->rx_desc = rx;
 			d->tx_desc = tx;
 		}
@@ -143,7 +152,8 @@ negotiate_mtu(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 		uint16_t mtu = cfg->mtu;
 
 		if (mtu == 0)
-			mtu = rte_eth_dev_get_mtu(d->port_id, &now) == 0 ? now : RTE_ETHER_MTU;
+			mtu = rte_eth_dev_get_mtu(d->port_id, &now) == 0 ? now
+			                                                 : RTE_ETHER_MTU;
 		if (d->info.max_mtu != 0)
 			mtu = RTE_MIN(mtu, d->info.max_mtu);
 		mtu = RTE_MAX(mtu, d->info.min_mtu);
@@ -154,7 +164,7 @@ negotiate_mtu(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 		snprintf(wanted, sizeof(wanted), "%u", cfg->mtu);
 	snprintf(got, sizeof(got), "%u", got_mtu);
 	plx_ethdev_row_add(e, "MTU", wanted, got,
-			   cfg->mtu > got_mtu ? "packets stay smaller" : "");
+	                   cfg->mtu > got_mtu ? "packets stay smaller" : "");
 }
 
 /** @return whether RSS over UDP flows will be asked of the device */
@@ -163,13 +173,14 @@ negotiate_rss(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 {
 	const struct plx_ethdev_dev *d = &e->dev[0];
 	bool got = cfg->rss != PLX_ETHDEV_OFF && e->dev_cnt == 1 && d->rxq > 1 &&
-		   plx_ethdev_hashes(d);
+	           plx_ethdev_hashes(d);
 	const char *fallback = "";
 
 	if (cfg->rss != PLX_ETHDEV_OFF && !got)
-		fallback = d->rxq == 1 && e->dev_cnt == 1 ? "one queue needs none" :
-							    "software, by connection ID";
-	plx_ethdev_row_add(e, "RSS", plx_ethdev_want_name(cfg->rss), got ? "yes" : "no", fallback);
+		fallback = d->rxq == 1 && e->dev_cnt == 1 ? "one queue needs none"
+		                                          : "software, by connection ID";
+	plx_ethdev_row_add(e, "RSS", plx_ethdev_want_name(cfg->rss), got ? "yes" : "no",
+	                   fallback);
 	return got;
 }
 
@@ -179,7 +190,8 @@ name_row(struct plx_ethdev *e)
 	char got[40];
 
 	if (e->dev_cnt > 1)
-		snprintf(got, sizeof(got), "%s x %u", e->dev[0].info.driver_name, e->dev_cnt);
+		snprintf(got, sizeof(got), "%s x %u", e->dev[0].info.driver_name,
+		         e->dev_cnt);
 	else
 		snprintf(got, sizeof(got), "%s", e->dev[0].info.driver_name);
 	plx_ethdev_row_add(e, "driver", "-", got, "");
@@ -191,10 +203,11 @@ refuse(struct plx_ethdev *e, const char *what, struct plx_ethdev_err *err)
 {
 	size_t len;
 
-	plx_ethdev_fail(err, PLX_E_UNSUPPORTED,
-			"port %s has no %s, which is required; ask for it with `prefer` to do "
-			"without, or use another device\n",
-			e->dev[0].name, what);
+	plx_ethdev_fail(
+	        err, PLX_E_UNSUPPORTED,
+	        "port %s has no %s, which is required; ask for it with `prefer` to do "
+	        "without, or use another device\n",
+	        e->dev[0].name, what);
 	len = strnlen(err->text, err->sz);
 	if (len < err->sz)
 		plx_ethdev_format(e->row, e->row_cnt, err->text + len, err->sz - len);
@@ -203,7 +216,7 @@ refuse(struct plx_ethdev *e, const char *what, struct plx_ethdev_err *err)
 
 int
 plx_ethdev_negotiate(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
-		     struct plx_ethdev_err *err)
+                     struct plx_ethdev_err *err)
 {
 	uint32_t missing;
 
@@ -211,11 +224,12 @@ plx_ethdev_negotiate(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
 	negotiate_queues(e, cfg);
 	for (uint8_t i = 0; i < e->dev_cnt; i++)
 		if (e->dev[i].rxq == 0 || e->dev[i].txq == 0)
-			return plx_ethdev_fail(err, PLX_E_DEVICE,
-					       "port %s has %u receive and %u transmit queues; "
-					       "one of each is needed",
-					       e->dev[i].name, e->dev[i].info.max_rx_queues,
-					       e->dev[i].info.max_tx_queues);
+			return plx_ethdev_fail(
+			        err, PLX_E_DEVICE,
+			        "port %s has %u receive and %u transmit queues; "
+			        "one of each is needed",
+			        e->dev[i].name, e->dev[i].info.max_rx_queues,
+			        e->dev[i].info.max_tx_queues);
 	negotiate_descriptors(e, cfg);
 	negotiate_mtu(e, cfg);
 	missing = negotiate_offloads(e, cfg);
@@ -240,26 +254,28 @@ setup_queues(struct plx_ethdev *e, struct plx_ethdev_dev *d, struct plx_ethdev_e
 	tx.offloads = d->conf.txmode.offloads;
 	for (uint16_t q = 0; rc == 0 && q < d->rxq; q++)
 		rc = rte_eth_rx_queue_setup(d->port_id, q, d->rx_desc, (unsigned)node, &rx,
-					    e->pio.pool);
+		                            e->pio.pool);
 	for (uint16_t q = 0; rc == 0 && q < d->txq; q++)
 		rc = rte_eth_tx_queue_setup(d->port_id, q, d->tx_desc, (unsigned)node, &tx);
 	if (rc == -ENOMEM || rc == -ENOBUFS)
-		return plx_ethdev_fail(err, PLX_E_NOMEM,
-				       "port %s: no memory for its queues (%u receive and %u "
-				       "transmit descriptors each); give EAL more (-m) or raise the "
-				       "limit of locked memory (ulimit -l)",
-				       d->name, d->rx_desc, d->tx_desc);
+		return plx_ethdev_fail(
+		        err, PLX_E_NOMEM,
+		        "port %s: no memory for its queues (%u receive and %u "
+		        "transmit descriptors each); give EAL more (-m) or raise the "
+		        "limit of locked memory (ulimit -l)",
+		        d->name, d->rx_desc, d->tx_desc);
 	if (rc != 0)
-		return plx_ethdev_fail(err, PLX_E_DEVICE,
-				       "port %s: queues could not be set up (%s); another program "
-				       "may be using the device",
-				       d->name, rte_strerror(-rc));
+		return plx_ethdev_fail(
+		        err, PLX_E_DEVICE,
+		        "port %s: queues could not be set up (%s); another program "
+		        "may be using the device",
+		        d->name, rte_strerror(-rc));
 	return 0;
 }
 
 static int
-start_device(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg, struct plx_ethdev_dev *d,
-	     struct plx_ethdev_err *err)
+start_device(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
+             struct plx_ethdev_dev *d, struct plx_ethdev_err *err)
 {
 	uint8_t key[64];
 	int rc;
@@ -268,8 +284,9 @@ start_device(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg, struct plx_
 	rc = rte_eth_dev_configure(d->port_id, d->rxq, d->txq, &d->conf);
 	d->conf.rx_adv_conf.rss_conf.rss_key = NULL;
 	if (rc != 0)
-		return plx_ethdev_fail(err, PLX_E_DEVICE, "port %s refused its configuration (%s)",
-				       d->name, rte_strerror(-rc));
+		return plx_ethdev_fail(err, PLX_E_DEVICE,
+		                       "port %s refused its configuration (%s)", d->name,
+		                       rte_strerror(-rc));
 	d->configured = true;
 	rc = setup_queues(e, d, err);
 	if (rc != 0)
@@ -279,8 +296,8 @@ start_device(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg, struct plx_
 		rte_eth_dev_set_mtu(d->port_id, (uint16_t)d->conf.rxmode.mtu);
 	rc = rte_eth_dev_start(d->port_id);
 	if (rc != 0)
-		return plx_ethdev_fail(err, PLX_E_DEVICE, "port %s did not start (%s)", d->name,
-				       rte_strerror(-rc));
+		return plx_ethdev_fail(err, PLX_E_DEVICE, "port %s did not start (%s)",
+		                       d->name, rte_strerror(-rc));
 	d->started = true;
 	plx_ethdev_rss_table(e, d);
 	return 0;
@@ -289,20 +306,20 @@ start_device(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg, struct plx_
 /** Promiscuous or all-multicast on all devices. @return the code of the row, < 0 not there */
 static int
 set_filter(struct plx_ethdev *e, uint8_t want, const char *property,
-	   int (*enable)(uint16_t port_id), const char *fallback)
+           int (*enable)(uint16_t port_id), const char *fallback)
 {
 	int rc = want != PLX_ETHDEV_OFF ? 0 : -1;
 
 	for (uint8_t i = 0; rc == 0 && i < e->dev_cnt; i++)
 		rc = enable(e->dev[i].port_id);
 	plx_ethdev_row_add(e, property, plx_ethdev_want_name(want), rc == 0 ? "yes" : "no",
-			   want != PLX_ETHDEV_OFF && rc != 0 ? fallback : "");
+	                   want != PLX_ETHDEV_OFF && rc != 0 ? fallback : "");
 	return want == PLX_ETHDEV_REQUIRE ? rc : 0;
 }
 
 int
 plx_ethdev_start(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
-		 struct plx_ethdev_err *err)
+                 struct plx_ethdev_err *err)
 {
 	int rc = 0;
 
@@ -310,10 +327,11 @@ plx_ethdev_start(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
 		rc = start_device(e, cfg, &e->dev[i], err);
 	if (rc != 0)
 		return rc;
-	if (set_filter(e, cfg->promisc, "promiscuous", rte_eth_promiscuous_enable, "off") != 0)
+	if (set_filter(e, cfg->promisc, "promiscuous", rte_eth_promiscuous_enable, "off") !=
+	    0)
 		return refuse(e, "promiscuous mode", err);
 	if (set_filter(e, cfg->allmulti, "all multicast", rte_eth_allmulticast_enable,
-		       "what the device lets through") != 0)
+	               "what the device lets through") != 0)
 		return refuse(e, "all-multicast mode", err);
 	return 0;
 }

@@ -17,27 +17,28 @@
 #include "plx_ethdev_pvt.h"
 
 /* AF_XDP fills a ring of 4096 frames per queue whatever the descriptors say. */
-#define AF_XDP_FILL 4096
+#define AF_XDP_FILL    4096
 /** Rings that net_ring makes for a port, at most. */
 #define RING_PMD_RINGS 16
 
 static const struct plx_ethdev_quirk quirks[] = {
-	{ "net_ring", "the peer's queue", 0, "net_ring0" },
-	{ "net_memif", "the peer's queue", 0, "net_memif0,role=client,socket=/run/memif.sock" },
-	{ "net_vhost", "the peer's queue", 0, "net_vhost0,iface=/run/vhost.sock" },
-	{ "net_virtio_user", "the peer's queue", 0, "net_virtio_user0,path=/run/vhost.sock" },
-	{ "net_af_packet", "the kernel, with rollover", 0, "net_af_packet0,iface=eth0" },
-	{ "net_af_xdp", "the network device", AF_XDP_FILL, "net_af_xdp0,iface=eth0" },
-	{ "net_tap", "the kernel", 0, "net_tap0,iface=tap0" },
-	{ "net_pcap", "the file or device", 0, "net_pcap0,iface=eth0" },
-	/* Claims a table and a key, and reads its own zeros on every queue. */
-	{ "net_null", "the driver", 0, "net_null0" },
+        {"net_ring", "the peer's queue", 0, "net_ring0"},
+        {"net_memif", "the peer's queue", 0,
+         "net_memif0,role=client,socket=/run/memif.sock"},
+        {"net_vhost", "the peer's queue", 0, "net_vhost0,iface=/run/vhost.sock"},
+        {"net_virtio_user", "the peer's queue", 0, "net_virtio_user0,path=/run/vhost.sock"},
+        {"net_af_packet", "the kernel, with rollover", 0, "net_af_packet0,iface=eth0"},
+        {"net_af_xdp", "the network device", AF_XDP_FILL, "net_af_xdp0,iface=eth0"},
+        {"net_tap", "the kernel", 0, "net_tap0,iface=tap0"},
+        {"net_pcap", "the file or device", 0, "net_pcap0,iface=eth0"},
+        /* Claims a table and a key, and reads its own zeros on every queue. */
+        {"net_null", "the driver", 0, "net_null0"},
 };
 
 const struct plx_ethdev_quirk *
 plx_ethdev_quirk(const char *driver)
 {
-	static const struct plx_ethdev_quirk none = { "", NULL, 0, "" };
+	static const struct plx_ethdev_quirk none = {"", NULL, 0, ""};
 
 	for (size_t i = 0; driver != NULL && i < RTE_DIM(quirks); i++)
 		if (strcmp(quirks[i].driver, driver) == 0)
@@ -81,12 +82,13 @@ plx_ethdev_iface_of(const char *device, char *iface, size_t sz)
 static void
 clear_stale_socket(const char *spec)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	char value[sizeof(sa.sun_path)];
 	int fd;
 
 	if (strncmp(spec, "net_memif", strlen("net_memif")) != 0 ||
-	    !arg_value(spec, "role", value, sizeof(value)) || strcmp(value, "server") != 0 ||
+	    !arg_value(spec, "role", value, sizeof(value)) ||
+	    strcmp(value, "server") != 0 ||
 	    !arg_value(spec, "socket-abstract", value, sizeof(value)) ||
 	    strcmp(value, "no") != 0 || !arg_value(spec, "socket", value, sizeof(value)))
 		return;
@@ -94,7 +96,8 @@ clear_stale_socket(const char *spec)
 	if (fd < 0)
 		return;
 	memcpy(sa.sun_path, value, sizeof(value));
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 && errno == ECONNREFUSED)
+	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 &&
+	    errno == ECONNREFUSED)
 		unlink(value);
 	close(fd);
 }
@@ -108,12 +111,11 @@ list_ports(char *buf, size_t sz)
 	uint16_t port;
 
 	snprintf(buf, sz, "no port was probed");
-	RTE_ETH_FOREACH_DEV(port)
-	{
+	RTE_ETH_FOREACH_DEV (port) {
 		if (rte_eth_dev_get_name_by_port(port, name) != 0 || len >= sz)
 			continue;
 		len += (size_t)snprintf(buf + len, sz - len, "%s%s",
-					len == 0 ? "the ports are " : ", ", name);
+		                        len == 0 ? "the ports are " : ", ", name);
 	}
 	return buf;
 }
@@ -123,11 +125,12 @@ unknown(const char *spec, struct plx_ethdev_err *e)
 {
 	char ports[512];
 
-	return plx_ethdev_fail(e, PLX_E_NOENT,
-			       "there is no port '%s' (%s): name one of them, a virtual device "
-			       "such as net_af_packet0,iface=eth0, or the PCI address of a device "
-			       "bound to vfio-pci (dpdk-devbind.py --status shows them)",
-			       spec, list_ports(ports, sizeof(ports)));
+	return plx_ethdev_fail(
+	        e, PLX_E_NOENT,
+	        "there is no port '%s' (%s): name one of them, a virtual device "
+	        "such as net_af_packet0,iface=eth0, or the PCI address of a device "
+	        "bound to vfio-pci (dpdk-devbind.py --status shows them)",
+	        spec, list_ports(ports, sizeof(ports)));
 }
 
 static bool
@@ -156,34 +159,37 @@ explain_virtual(const char *name, const char *spec, int rc, struct plx_ethdev_er
 	if (plx_ethdev_iface_of(spec, iface, sizeof(iface)) && q != NULL &&
 	    strcmp(q->driver, "net_tap") != 0 && strcmp(q->driver, "net_vhost") != 0 &&
 	    if_nametoindex(iface) == 0)
-		return plx_ethdev_fail(e, PLX_E_NOENT,
-				       "'%s': there is no network device '%s' in this network "
-				       "namespace; `ip link` lists those that exist",
-				       spec, iface);
+		return plx_ethdev_fail(
+		        e, PLX_E_NOENT,
+		        "'%s': there is no network device '%s' in this network "
+		        "namespace; `ip link` lists those that exist",
+		        spec, iface);
 	if (geteuid() != 0 && q != NULL &&
-	    (strcmp(q->driver, "net_af_packet") == 0 || strcmp(q->driver, "net_af_xdp") == 0 ||
-	     strcmp(q->driver, "net_tap") == 0))
-		return plx_ethdev_fail(e, PLX_E_PERM,
-				       "'%s' could not be made: %s needs CAP_NET_RAW and "
-				       "CAP_NET_ADMIN; run as root or give the program these rights",
-				       spec, q->driver);
+	    (strcmp(q->driver, "net_af_packet") == 0 ||
+	     strcmp(q->driver, "net_af_xdp") == 0 || strcmp(q->driver, "net_tap") == 0))
+		return plx_ethdev_fail(
+		        e, PLX_E_PERM,
+		        "'%s' could not be made: %s needs CAP_NET_RAW and "
+		        "CAP_NET_ADMIN; run as root or give the program these rights",
+		        spec, q->driver);
 	if (q == NULL)
-		return plx_ethdev_fail(e, PLX_E_NOENT,
-				       "no driver makes '%s'; known virtual devices are net_ring, "
-				       "net_memif, net_af_packet, net_af_xdp, net_tap, net_vhost, "
-				       "net_virtio_user, net_pcap and net_null, each in its package "
-				       "librte-net-*",
-				       spec);
-	return plx_ethdev_fail(e, PLX_E_DEVICE,
-			       "'%s' could not be made (%s): check its arguments, for example "
-			       "%s; the driver is in the package librte-%.3s-%s25",
-			       spec, strerror(rc < 0 ? -rc : rc), q->example, q->driver,
-			       q->driver + 4);
+		return plx_ethdev_fail(
+		        e, PLX_E_NOENT,
+		        "no driver makes '%s'; known virtual devices are net_ring, "
+		        "net_memif, net_af_packet, net_af_xdp, net_tap, net_vhost, "
+		        "net_virtio_user, net_pcap and net_null, each in its package "
+		        "librte-net-*",
+		        spec);
+	return plx_ethdev_fail(
+	        e, PLX_E_DEVICE,
+	        "'%s' could not be made (%s): check its arguments, for example "
+	        "%s; the driver is in the package librte-%.3s-%s25",
+	        spec, strerror(rc < 0 ? -rc : rc), q->example, q->driver, q->driver + 4);
 }
 
 static int
 make_virtual(struct plx_ethdev_dev *d, const char *name, const char *spec,
-	     struct plx_ethdev_err *e)
+             struct plx_ethdev_err *e)
 {
 	const char *args = strchr(spec, ',');
 	int rc;
@@ -194,7 +200,8 @@ make_virtual(struct plx_ethdev_dev *d, const char *name, const char *spec,
 		return explain_virtual(name, spec, rc, e);
 	if (rte_eth_dev_get_port_by_name(name, &d->port_id) != 0) {
 		rte_eal_hotplug_remove("vdev", name);
-		return plx_ethdev_fail(e, PLX_E_DEVICE, "'%s' is not a network device", spec);
+		return plx_ethdev_fail(e, PLX_E_DEVICE, "'%s' is not a network device",
+		                       spec);
 	}
 	d->probed = true;
 	return 0;
@@ -203,12 +210,14 @@ make_virtual(struct plx_ethdev_dev *d, const char *name, const char *spec,
 static int
 probe_pci(struct plx_ethdev_dev *d, const char *spec, struct plx_ethdev_err *e)
 {
-	if (rte_dev_probe(spec) != 0 || rte_eth_dev_get_port_by_name(spec, &d->port_id) != 0)
-		return plx_ethdev_fail(e, PLX_E_NOENT,
-				       "no driver took the PCI device '%s'; bind it with "
-				       "`dpdk-devbind.py --bind=vfio-pci %s`, and start without "
-				       "--no-pci",
-				       spec, spec);
+	if (rte_dev_probe(spec) != 0 ||
+	    rte_eth_dev_get_port_by_name(spec, &d->port_id) != 0)
+		return plx_ethdev_fail(
+		        e, PLX_E_NOENT,
+		        "no driver took the PCI device '%s'; bind it with "
+		        "`dpdk-devbind.py --bind=vfio-pci %s`, and start without "
+		        "--no-pci",
+		        spec, spec);
 	d->probed = true;
 	return 0;
 }
@@ -236,15 +245,17 @@ plx_ethdev_find(struct plx_ethdev_dev *d, const char *spec, struct plx_ethdev_er
 	int rc = 0;
 
 	if (len >= sizeof(name))
-		return plx_ethdev_fail(e, PLX_E_INVAL, "the name of device '%s' is too long", spec);
+		return plx_ethdev_fail(e, PLX_E_INVAL,
+		                       "the name of device '%s' is too long", spec);
 	memcpy(name, spec, len);
 	name[len] = '\0';
 	if (find_existing(d, name) == 0) {
 		if (spec[len] != '\0')
-			return plx_ethdev_fail(e, PLX_E_EXIST,
-					       "there is a port '%s' already: leave its arguments "
-					       "out to use it, or choose another name",
-					       name);
+			return plx_ethdev_fail(
+			        e, PLX_E_EXIST,
+			        "there is a port '%s' already: leave its arguments "
+			        "out to use it, or choose another name",
+			        name);
 	} else if (is_virtual(name)) {
 		rc = make_virtual(d, name, spec, e);
 	} else if (strchr(name, ':') != NULL && strchr(name, '.') != NULL) {
@@ -256,8 +267,8 @@ plx_ethdev_find(struct plx_ethdev_dev *d, const char *spec, struct plx_ethdev_er
 		return rc;
 	if (rte_eth_dev_get_name_by_port(d->port_id, d->name) != 0 ||
 	    rte_eth_dev_info_get(d->port_id, &d->info) != 0)
-		return plx_ethdev_fail(e, PLX_E_DEVICE, "port '%s' tells nothing about itself",
-				       name);
+		return plx_ethdev_fail(e, PLX_E_DEVICE,
+		                       "port '%s' tells nothing about itself", name);
 	d->quirk = plx_ethdev_quirk(d->info.driver_name);
 	return 0;
 }

@@ -21,8 +21,7 @@ struct hints {
 	size_t sz, len;
 };
 
-static void PLX_PRINTF(3, 4)
-hint(struct hints *h, uint32_t bit, const char *fmt, ...)
+static void PLX_PRINTF(3, 4) hint(struct hints *h, uint32_t bit, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -41,8 +40,8 @@ hint(struct hints *h, uint32_t bit, const char *fmt, ...)
 static int
 ethtool_get(int fd, const char *iface, uint32_t cmd)
 {
-	struct ethtool_value v = { .cmd = cmd };
-	struct ifreq ifr = { 0 };
+	struct ethtool_value v = {.cmd = cmd};
+	struct ifreq ifr = {0};
 
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
 	ifr.ifr_data = (void *)&v;
@@ -52,8 +51,8 @@ ethtool_get(int fd, const char *iface, uint32_t cmd)
 static bool
 driver_of(int fd, const char *iface, char *name, size_t sz)
 {
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq ifr = { 0 };
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq ifr = {0};
 
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
 	ifr.ifr_data = (void *)&info;
@@ -65,7 +64,7 @@ driver_of(int fd, const char *iface, char *name, size_t sz)
 
 /** What rtnetlink says of a device. Not from /sys, which may belong to another namespace. */
 struct peer {
-	uint32_t link;	/**< index of the far end of a veth, 0 = none */
+	uint32_t link;  /**< index of the far end of a veth, 0 = none */
 	bool elsewhere; /**< in another namespace */
 };
 
@@ -91,14 +90,14 @@ peer_of(const char *iface)
 		struct nlmsghdr nh;
 		struct ifinfomsg info;
 	} req = {
-		.nh = { .nlmsg_len = sizeof(req),
-			.nlmsg_type = RTM_GETLINK,
-			.nlmsg_flags = NLM_F_REQUEST },
-		.info = { .ifi_index = (int)if_nametoindex(iface) },
+	        .nh = {.nlmsg_len = sizeof(req),
+	               .nlmsg_type = RTM_GETLINK,
+	               .nlmsg_flags = NLM_F_REQUEST},
+	        .info = {.ifi_index = (int)if_nametoindex(iface)},
 	};
 	_Alignas(struct nlmsghdr) char buf[16384];
 	const struct nlmsghdr *nh = (const struct nlmsghdr *)(const void *)buf;
-	struct peer p = { 0 };
+	struct peer p = {0};
 	ssize_t n;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
@@ -171,7 +170,8 @@ look_at_addresses(struct hints *h, const char *iface)
 			four = true;
 		if (a->ifa_addr->sa_family == AF_INET6 &&
 		    !IN6_IS_ADDR_LINKLOCAL(
-			    &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)->sin6_addr))
+		            &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)
+		                     ->sin6_addr))
 			six = true;
 	}
 	freeifaddrs(list);
@@ -185,9 +185,9 @@ look_at_addresses(struct hints *h, const char *iface)
 uint32_t
 plx_ethdev_hints(const char *iface, char *text, size_t sz)
 {
-	struct hints h = { .text = text, .sz = sz };
+	struct hints h = {.text = text, .sz = sz};
 	char sender[IF_NAMESIZE];
-	struct ifreq ifr = { 0 };
+	struct ifreq ifr = {0};
 	int fd;
 
 	text[0] = '\0';
@@ -203,13 +203,33 @@ plx_ethdev_hints(const char *iface, char *text, size_t sz)
 		return 0;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
 	if (ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_UP) == 0)
-		hint(&h, PLX_HINT_DOWN, "%s is down: run `ip link set %s up`\n", iface, iface);
+		hint(&h, PLX_HINT_DOWN, "%s is down: run `ip link set %s up`\n", iface,
+		     iface);
 	if (sender_of(&h, fd, iface, sender))
 		look_at_sender(&h, fd, sender);
 	if (ethtool_get(fd, iface, ETHTOOL_GGRO) == 1)
 		hint(&h, PLX_HINT_GRO,
-		     "%s may merge received datagrams: run `ethtool -K %s gro off`\n", iface, iface);
+		     "%s may merge received datagrams: run `ethtool -K %s gro off`\n",
+		     iface, iface);
 	look_at_addresses(&h, iface);
 	close(fd);
 	return h.bits;
+}
+
+uint32_t
+plx_ethdev_iface_rxq(const char *iface)
+{
+	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq ifr = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint32_t cnt = 0;
+
+	if (fd < 0)
+		return 0;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
+	ifr.ifr_data = (void *)&ch;
+	if (ioctl(fd, SIOCETHTOOL, &ifr) == 0)
+		cnt = ch.rx_count + ch.combined_count;
+	close(fd);
+	return cnt;
 }

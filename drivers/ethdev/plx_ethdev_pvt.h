@@ -28,8 +28,8 @@ struct plx_ethdev_dev {
 	char name[RTE_ETH_NAME_MAX_LEN];
 	uint16_t port_id;
 	uint16_t rxq, txq, rx_desc, tx_desc; /**< got */
-	bool probed;	 /**< we made or probed it and remove it */
-	bool configured; /**< ours to stop and close */
+	bool probed;                         /**< we made or probed it and remove it */
+	bool configured;                     /**< ours to stop and close */
 	bool started;
 	const struct plx_ethdev_quirk *quirk;
 	struct rte_eth_dev_info info;
@@ -62,7 +62,7 @@ struct plx_ethdev_err {
 
 /** Writes the sentence. @return code */
 int plx_ethdev_fail(struct plx_ethdev_err *e, int code, const char *fmt, ...)
-	PLX_PRINTF(3, 4);
+        PLX_PRINTF(3, 4);
 
 /* plx_ethdev_dev.c: names to ports */
 
@@ -73,15 +73,15 @@ const struct plx_ethdev_quirk *plx_ethdev_quirk(const char *driver);
 /* plx_ethdev_conf.c: what is wanted against what there is */
 
 int plx_ethdev_negotiate(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
-			 struct plx_ethdev_err *err);
+                         struct plx_ethdev_err *err);
 int plx_ethdev_start(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
-		     struct plx_ethdev_err *err);
+                     struct plx_ethdev_err *err);
 void plx_ethdev_read_offloads(struct plx_ethdev *e);
 
 /* plx_ethdev_pool.c */
 
 int plx_ethdev_make_pool(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
-			 struct plx_ethdev_err *err);
+                         struct plx_ethdev_err *err);
 
 /* plx_ethdev_rss.c */
 
@@ -89,7 +89,7 @@ int plx_ethdev_make_pool(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
 bool plx_ethdev_hashes(const struct plx_ethdev_dev *d);
 /** Fills in the RSS part of a device's configuration; key needs 64 bytes until configured. */
 void plx_ethdev_rss_conf(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
-			 struct plx_ethdev_dev *d, uint8_t *key);
+                         struct plx_ethdev_dev *d, uint8_t *key);
 /** Sets the indirection table of a started device. */
 void plx_ethdev_rss_table(struct plx_ethdev *e, struct plx_ethdev_dev *d);
 /** Reads key and table back into the plan and decides the spread level. */
@@ -98,10 +98,11 @@ void plx_ethdev_rss_plan(struct plx_ethdev *e);
 /* plx_ethdev_table.c */
 
 void plx_ethdev_row_add(struct plx_ethdev *e, const char *property, const char *wanted,
-			const char *got, const char *fallback);
+                        const char *got, const char *fallback);
 const char *plx_ethdev_want_name(uint8_t want);
 /** @return length of the text, as snprintf() */
-size_t plx_ethdev_format(const struct plx_ethdev_row *row, uint32_t cnt, char *buf, size_t sz);
+size_t plx_ethdev_format(const struct plx_ethdev_row *row, uint32_t cnt, char *buf,
+                         size_t sz);
 
 extern const struct plx_pio_ops plx_ethdev_ops;
 

@@ -10,19 +10,20 @@
 #include "plx_rand.h"
 
 /** Unfragmented UDP; a hash over addresses only would not tell flows of one host apart. */
-#define RSS_UDP (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
-#define RETA_MAX RTE_DIM(((struct plx_steer_plan *)0)->reta)
+#define RSS_UDP     (RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
+#define RETA_MAX    RTE_DIM(((struct plx_steer_plan *)0)->reta)
 #define RETA_GROUPS (RTE_ETH_RSS_RETA_SIZE_512 * 8 / RTE_ETH_RETA_GROUP_SIZE)
 
 bool
 plx_ethdev_hashes(const struct plx_ethdev_dev *d)
 {
-	return d->quirk->spread_by == NULL && (d->info.flow_type_rss_offloads & RSS_UDP) != 0;
+	return d->quirk->spread_by == NULL &&
+	       (d->info.flow_type_rss_offloads & RSS_UDP) != 0;
 }
 
 void
 plx_ethdev_rss_conf(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg,
-		    struct plx_ethdev_dev *d, uint8_t *key)
+                    struct plx_ethdev_dev *d, uint8_t *key)
 {
 	struct rte_eth_rss_conf *rss = &d->conf.rx_adv_conf.rss_conf;
 	uint8_t len = d->info.hash_key_size != 0 ? d->info.hash_key_size : 40;
@@ -71,13 +72,14 @@ plx_ethdev_rss_table(struct plx_ethdev *e, struct plx_ethdev_dev *d)
 static bool
 read_key(struct plx_ethdev_dev *d, struct plx_steer_plan *plan)
 {
-	struct rte_eth_rss_conf rss = { .rss_key = plan->rss_key,
-					.rss_key_len = sizeof(plan->rss_key) };
+	struct rte_eth_rss_conf rss = {.rss_key = plan->rss_key,
+	                               .rss_key_len = sizeof(plan->rss_key)};
 	static const uint8_t zero[sizeof(plan->rss_key)];
 	uint8_t len = d->info.hash_key_size != 0 ? d->info.hash_key_size : 40;
 
 	if (len > sizeof(plan->rss_key) ||
-	    rte_eth_dev_rss_hash_conf_get(d->port_id, &rss) != 0 || (rss.rss_hf & RSS_UDP) == 0)
+	    rte_eth_dev_rss_hash_conf_get(d->port_id, &rss) != 0 ||
+	    (rss.rss_hf & RSS_UDP) == 0)
 		return false;
 	plan->hashes_by_flow = 1;
 	if (memcmp(plan->rss_key, zero, len) == 0)
@@ -98,7 +100,7 @@ read_table(struct plx_ethdev_dev *d, struct plx_steer_plan *plan)
 	memset(reta, 0, sizeof(reta));
 	for (i = 0; i < size; i++)
 		reta[i / RTE_ETH_RETA_GROUP_SIZE].mask |= UINT64_C(1)
-							  << (i % RTE_ETH_RETA_GROUP_SIZE);
+		                                          << (i % RTE_ETH_RETA_GROUP_SIZE);
 	if (rte_eth_dev_rss_reta_query(d->port_id, reta, size) != 0)
 		return false;
 	for (i = 0; i < size; i++) {
@@ -123,7 +125,8 @@ decide(struct plx_ethdev *e)
 	if (e->pio.rxq_cnt == 1)
 		return;
 	plan->level = PLX_SPREAD_UNKNOWN;
-	if (e->dev_cnt > 1 || d->conf.rxmode.mq_mode != RTE_ETH_MQ_RX_RSS || !plx_ethdev_hashes(d))
+	if (e->dev_cnt > 1 || d->conf.rxmode.mq_mode != RTE_ETH_MQ_RX_RSS ||
+	    !plx_ethdev_hashes(d))
 		return;
 	if (read_key(d, plan) && read_table(d, plan))
 		plan->level = PLX_SPREAD_RSS;
@@ -145,15 +148,16 @@ plx_ethdev_rss_plan(struct plx_ethdev *e)
 		break;
 	case PLX_SPREAD_RSS:
 		snprintf(got, sizeof(got), "RSS, key of %u, table of %u", plan->rss_key_len,
-			 plan->reta_len);
+		         plan->reta_len);
 		plx_ethdev_row_add(e, "spread", "-", got, "");
 		break;
 	default:
 		if (e->dev_cnt > 1)
 			by = "the network device";
 		snprintf(got, sizeof(got), "by %s",
-			 by != NULL ? by : plan->hashes_by_flow ? "a hash with unknown key" :
-								  "nothing known");
+		         by != NULL             ? by
+		         : plan->hashes_by_flow ? "a hash with unknown key"
+		                                : "nothing known");
 		plx_ethdev_row_add(e, "spread", "-", got, "software, by connection ID");
 		break;
 	}
@@ -217,7 +221,8 @@ can_predict(const struct plx_steer_plan *plan, uint32_t words)
 }
 
 static uint16_t
-queue_of(const struct plx_steer_plan *plan, const struct key *k, uint32_t *tuple, uint32_t words)
+queue_of(const struct plx_steer_plan *plan, const struct key *k, uint32_t *tuple,
+         uint32_t words)
 {
 	return plan->reta[rte_softrss(tuple, words, k->b) & (plan->reta_len - 1)];
 }
@@ -225,7 +230,7 @@ queue_of(const struct plx_steer_plan *plan, const struct key *k, uint32_t *tuple
 int
 plx_ethdev_predict_queue(const struct plx_steer_plan *plan, const struct plx_path *path)
 {
-	uint32_t tuple[TUPLE_WORDS_MAX] = { 0 };
+	uint32_t tuple[TUPLE_WORDS_MAX] = {0};
 	uint32_t words = tuple_of(path, tuple);
 	int rc = can_predict(plan, words);
 	struct key k = key_of(plan);
@@ -233,7 +238,7 @@ plx_ethdev_predict_queue(const struct plx_steer_plan *plan, const struct plx_pat
 	if (rc != 0)
 		return rc;
 	tuple[words - 1] = (uint32_t)rte_be_to_cpu_16(path->remote.port_be) << 16 |
-			   rte_be_to_cpu_16(path->local.port_be);
+	                   rte_be_to_cpu_16(path->local.port_be);
 	return queue_of(plan, &k, tuple, words);
 }
 
@@ -251,9 +256,9 @@ gcd(uint32_t a, uint32_t b)
 
 int
 plx_ethdev_pick_port(const struct plx_steer_plan *plan, const struct plx_path *path,
-		     uint16_t queue, const struct plx_ethdev_ports *range, uint64_t seed)
+                     uint16_t queue, const struct plx_ethdev_ports *range, uint64_t seed)
 {
-	uint32_t tuple[TUPLE_WORDS_MAX] = { 0 };
+	uint32_t tuple[TUPLE_WORDS_MAX] = {0};
 	uint32_t words = tuple_of(path, tuple), step, at, low, cnt;
 	uint32_t every = range->modulo > 1 ? range->modulo : 1;
 	int rc = can_predict(plan, words);
@@ -276,7 +281,8 @@ plx_ethdev_pick_port(const struct plx_steer_plan *plan, const struct plx_path *p
 	for (uint32_t i = 0; i < cnt; i++) {
 		uint32_t port = low + at * every;
 
-		tuple[words - 1] = (uint32_t)rte_be_to_cpu_16(path->remote.port_be) << 16 | port;
+		tuple[words - 1] =
+		        (uint32_t)rte_be_to_cpu_16(path->remote.port_be) << 16 | port;
 		if (queue_of(plan, &k, tuple, words) == queue)
 			return (int)port;
 		at = (uint32_t)(((uint64_t)at + step) % cnt);

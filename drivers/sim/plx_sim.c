@@ -14,19 +14,19 @@
 
 #define RING_CNT_DEFAULT   1024
 #define FLIGHT_CNT_DEFAULT 4096
-#define MTU_DEFAULT	   1500
+#define MTU_DEFAULT        1500
 #define MBUF_ROOM_DEFAULT  2048
-#define MBUF_CACHE	   256
+#define MBUF_CACHE         256
 /** Up to here a receiving queue polls one ring per sending queue: 8 empty polls cost 20 ns. */
-#define PRIVATE_RINGS_MAX 8
+#define PRIVATE_RINGS_MAX  8
 /** mbufs that a worker holds outside the wire: its cache, a burst each way, what net queues. */
-#define HELD_PER_QUEUE (MBUF_CACHE * 3 / 2 + 8 * PLX_BURST_MAX)
+#define HELD_PER_QUEUE     (MBUF_CACHE * 3 / 2 + 8 * PLX_BURST_MAX)
 /** DPDK's element header, and what spreads elements over memory channels. */
-#define MBUF_OVERHEAD 128
+#define MBUF_OVERHEAD      128
 /** Where there are no hugepages an element does not cross a page. */
-#define PAGE_SZ 4096
+#define PAGE_SZ            4096
 
-static const uint8_t mac_prefix[5] = { 0x02, 0x50, 0x4c, 0x58, 0x00 };
+static const uint8_t mac_prefix[5] = {0x02, 0x50, 0x4c, 0x58, 0x00};
 
 /* ---- configuration ---- */
 
@@ -38,7 +38,8 @@ fill_in(struct plx_sim_cfg *c)
 	for (uint16_t i = 0; i < c->ports; i++) {
 		if (c->queues[i] == 0)
 			c->queues[i] = 1;
-		if (c->queues[i] > PLX_SIM_QUEUES_MAX || c->spread[i] >= PLX_SIM_SPREAD_CNT ||
+		if (c->queues[i] > PLX_SIM_QUEUES_MAX ||
+		    c->spread[i] >= PLX_SIM_SPREAD_CNT ||
 		    plx_sim_link_check(&c->to[i]) != 0)
 			return PLX_E_INVAL;
 	}
@@ -52,8 +53,8 @@ fill_in(struct plx_sim_cfg *c)
 		c->mtu = MTU_DEFAULT;
 	if (c->mbuf_room == 0)
 		c->mbuf_room = MBUF_ROOM_DEFAULT;
-	if (c->ring_cnt < PLX_BURST_MAX || c->ring_cnt > 1 << 20 || c->flight_cnt > 1 << 22 ||
-	    c->mtu < 576 || strlen(c->name) > 16)
+	if (c->ring_cnt < PLX_BURST_MAX || c->ring_cnt > 1 << 20 ||
+	    c->flight_cnt > 1 << 22 || c->mtu < 576 || strlen(c->name) > 16)
 		return PLX_E_INVAL;
 	return 0;
 }
@@ -91,8 +92,9 @@ static size_t
 ring_sz(const struct plx_sim_cfg *c)
 {
 	/* One slot of a ring stays empty. */
-	return RTE_ALIGN_CEIL((size_t)rte_ring_get_memsize(rte_align32pow2(c->ring_cnt + 1)),
-			      (size_t)RTE_CACHE_LINE_SIZE);
+	return RTE_ALIGN_CEIL(
+	        (size_t)rte_ring_get_memsize(rte_align32pow2(c->ring_cnt + 1)),
+	        (size_t)RTE_CACHE_LINE_SIZE);
 }
 
 static uint32_t
@@ -205,7 +207,8 @@ tx_spread(struct plx_simport *dst, struct plx_simq *q, struct rte_mbuf **m, uint
 		/* After the enqueue a frame is no longer ours to read. */
 		for (uint16_t i = 0; i < st[j].cnt; i++)
 			len[i] = st[j].m[i]->pkt_len;
-		n = (uint16_t)rte_ring_enqueue_burst(ring[j], (void **)st[j].m, st[j].cnt, NULL);
+		n = (uint16_t)rte_ring_enqueue_burst(ring[j], (void **)st[j].m, st[j].cnt,
+		                                     NULL);
 		for (uint16_t i = 0; i < n; i++) {
 			m[taken++] = st[j].m[i];
 			bytes += len[i];
@@ -275,7 +278,8 @@ tx_switch(struct plx_sim *sim, struct plx_simq *q, struct rte_mbuf **m, uint16_t
 			if (m[i]->data_len >= RTE_ETHER_HDR_LEN &&
 			    memcmp(mac, mac_prefix, sizeof(mac_prefix)) == 0)
 				to = (uint16_t)(mac[5] - 1);
-			if (to >= sim->cfg.ports || to == q->port || !is_open(&sim->port[to])) {
+			if (to >= sim->cfg.ports || to == q->port ||
+			    !is_open(&sim->port[to])) {
 				rte_pktmbuf_free(m[i]);
 				plx_obs_drop(&q->obs, PLX_DROP_SIM_NO_PORT, 1);
 			} else if (!send_to(&sim->port[to], q, m[i])) {
@@ -317,7 +321,8 @@ pump(struct plx_sim *sim, struct plx_simq *q)
 	for (uint16_t i = 0; i < q->in_cnt; i++) {
 		/* A ring's worth at most: a sender that keeps up must not hold us here. */
 		for (took = 0; took < sim->cfg.ring_cnt; took += n) {
-			n = rte_ring_dequeue_burst(q->in[i], (void **)m, PLX_BURST_MAX, NULL);
+			n = rte_ring_dequeue_burst(q->in[i], (void **)m, PLX_BURST_MAX,
+			                           NULL);
 			if (n == 0)
 				break;
 			for (unsigned k = 0; k < n; k++)
@@ -333,7 +338,8 @@ rx_rings(struct plx_simq *q, struct rte_mbuf **m, uint16_t cnt)
 	uint16_t n = 0, at = q->in_next;
 
 	for (uint16_t i = 0; i < q->in_cnt && n < cnt; i++) {
-		n += (uint16_t)rte_ring_dequeue_burst(q->in[at], (void **)&m[n], cnt - n, NULL);
+		n += (uint16_t)rte_ring_dequeue_burst(q->in[at], (void **)&m[n], cnt - n,
+		                                      NULL);
 		at = at + 1 == q->in_cnt ? 0 : at + 1;
 	}
 	q->in_next = q->in_next + 1 == q->in_cnt ? 0 : q->in_next + 1;
@@ -432,8 +438,8 @@ sim_link(struct plx_pio *p, struct plx_pio_link *out)
 	out->up = is_open(port);
 	out->mbps = 0;
 	if (port->sim->cfg.to[port->idx].rate_Bps != 0)
-		out->mbps = (uint32_t)RTE_MAX(UINT64_C(1), port->sim->cfg.to[port->idx].rate_Bps *
-								   8 / 1000000);
+		out->mbps = (uint32_t)RTE_MAX(
+		        UINT64_C(1), port->sim->cfg.to[port->idx].rate_Bps * 8 / 1000000);
 	return 0;
 }
 
@@ -445,13 +451,13 @@ sim_stats(struct plx_pio *p, struct plx_pio_stats *out)
 
 	plx_sim_get_stats(port->sim, port->idx, &s);
 	*out = (struct plx_pio_stats){
-		.rx_pkts = s.rx_pkts,
-		.rx_bytes = s.rx_bytes,
-		.tx_pkts = s.tx_pkts,
-		.tx_bytes = s.tx_bytes,
-		.rx_missed = plx_sim_get_drop(port->sim, port->idx, PLX_DROP_SIM_QUEUE),
-		.rx_nombuf = plx_sim_get_drop(port->sim, port->idx, PLX_DROP_NET_NO_MBUF),
-		.tx_errors = plx_sim_get_drop(port->sim, port->idx, PLX_DROP_SIM_NO_PORT),
+	        .rx_pkts = s.rx_pkts,
+	        .rx_bytes = s.rx_bytes,
+	        .tx_pkts = s.tx_pkts,
+	        .tx_bytes = s.tx_bytes,
+	        .rx_missed = plx_sim_get_drop(port->sim, port->idx, PLX_DROP_SIM_QUEUE),
+	        .rx_nombuf = plx_sim_get_drop(port->sim, port->idx, PLX_DROP_NET_NO_MBUF),
+	        .tx_errors = plx_sim_get_drop(port->sim, port->idx, PLX_DROP_SIM_NO_PORT),
 	};
 	return 0;
 }
@@ -469,12 +475,12 @@ sim_close(struct plx_pio *p)
 }
 
 static const struct plx_pio_ops sim_ops = {
-	.name = "sim",
-	.rx_burst = sim_rx,
-	.tx_burst = sim_tx,
-	.link = sim_link,
-	.stats = sim_stats,
-	.close = sim_close,
+        .name = "sim",
+        .rx_burst = sim_rx,
+        .tx_burst = sim_tx,
+        .link = sim_link,
+        .stats = sim_stats,
+        .close = sim_close,
 };
 
 /* ---- life ---- */
@@ -525,8 +531,8 @@ make_pool(struct plx_sim *sim)
 		return 0;
 	snprintf(name, sizeof(name), "%.16s_pool", sim->name);
 	sim->pool = rte_pktmbuf_pool_create(name, cnt, RTE_MIN(MBUF_CACHE, (int)cnt / 8), 0,
-					    (uint16_t)(c->mbuf_room + RTE_PKTMBUF_HEADROOM),
-					    c->socket_id);
+	                                    (uint16_t)(c->mbuf_room + RTE_PKTMBUF_HEADROOM),
+	                                    c->socket_id);
 	if (sim->pool == NULL)
 		return rte_errno == EEXIST ? PLX_E_EXIST : PLX_E_NOMEM;
 	sim->pool_ours = true;
@@ -545,7 +551,7 @@ make_rings(struct plx_sim *sim)
 	/* Relaxed tail sync: with plain multi-producer a preempted sender stops the others. */
 	flags |= sim->shared_rings ? RING_F_MP_RTS_ENQ : RING_F_SP_ENQ;
 	mem = rte_zmalloc_socket("plx_sim_rings", ring_total(c) * sz, RTE_CACHE_LINE_SIZE,
-				 c->socket_id);
+	                         c->socket_id);
 	if (mem == NULL)
 		return PLX_E_NOMEM;
 	sim->ring_mem = mem;
@@ -565,7 +571,8 @@ make_rings(struct plx_sim *sim)
 					}
 					*r = (struct rte_ring *)mem;
 					mem += sz;
-					if (rte_ring_init(*r, "plx_sim", c->ring_cnt, flags) != 0)
+					if (rte_ring_init(*r, "plx_sim", c->ring_cnt,
+					                  flags) != 0)
 						return PLX_E_INVAL;
 					q->in[q->in_cnt++] = *r;
 				}
@@ -620,13 +627,14 @@ init_port(struct plx_sim *sim, uint16_t i, const uint8_t *key)
 		q->lie = sim->cfg.seed ^ id;
 		/* Multiples of an odd constant: no two queues share a stream. */
 		plx_rand_seed(&q->link.rand,
-			      sim->cfg.seed + (id + 1) * UINT64_C(0x9e3779b97f4a7c15));
+		              sim->cfg.seed + (id + 1) * UINT64_C(0x9e3779b97f4a7c15));
 		if (clock == NULL)
 			plx_clock_init(&q->own_clock, PLX_CLOCK_SYSTEM);
 		else
 			q->own_clock = *clock;
-		q->clock = clock != NULL && clock->kind == PLX_CLOCK_VIRTUAL ? clock :
-									       &q->own_clock;
+		q->clock = clock != NULL && clock->kind == PLX_CLOCK_VIRTUAL
+		                   ? clock
+		                   : &q->own_clock;
 	}
 	init_pio(port, key);
 	return 0;
@@ -650,9 +658,9 @@ static int
 make_stamp(struct plx_sim *sim)
 {
 	static const struct rte_mbuf_dynfield stamp = {
-		.name = "plx_sim_stamp",
-		.size = sizeof(uint64_t),
-		.align = _Alignof(uint64_t),
+	        .name = "plx_sim_stamp",
+	        .size = sizeof(uint64_t),
+	        .align = _Alignof(uint64_t),
 	};
 
 	sim->stamp_off = rte_mbuf_dynfield_register(&stamp);

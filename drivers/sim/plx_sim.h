@@ -43,16 +43,16 @@
 #define PLX_SIM_QUEUES_MAX 16
 #define PLX_SIM_DROPS_MAX  64
 /** Entries of the indirection table. */
-#define PLX_SIM_RETA_LEN 128
+#define PLX_SIM_RETA_LEN   128
 /** Bytes of the hash key: as long as the longest that the software NIC hashes needs. */
-#define PLX_SIM_KEY_LEN 40
+#define PLX_SIM_KEY_LEN    40
 
 /** How the software NIC of a port spreads what it receives. */
 enum plx_sim_spread {
 	PLX_SIM_SPREAD_RSS = 0, /**< Toeplitz over the 4-tuple and the indirection table */
-	PLX_SIM_SPREAD_PEER,	/**< the sender's queue number, as memif and vhost do */
-	PLX_SIM_SPREAD_ZERO,	/**< everything to queue 0 */
-	PLX_SIM_SPREAD_LYING,	/**< says RSS, sends each packet anywhere */
+	PLX_SIM_SPREAD_PEER,    /**< the sender's queue number, as memif and vhost do */
+	PLX_SIM_SPREAD_ZERO,    /**< everything to queue 0 */
+	PLX_SIM_SPREAD_LYING,   /**< says RSS, sends each packet anywhere */
 	PLX_SIM_SPREAD_CNT
 };
 
@@ -72,12 +72,13 @@ enum plx_sim_corrupt {
  * per million of frames, 0..1000000.
  */
 struct plx_sim_link {
-	uint64_t rate_Bps;   /**< bytes per second of all queues together, 0 = unlimited */
-	uint64_t delay_ns;   /**< propagation */
-	uint64_t jitter_ns;  /**< more delay, uniform in 0..jitter_ns; reorders */
-	uint32_t queue_pkts; /**< frames that wait for the rate per receiving queue, 0 = 1000 */
+	uint64_t rate_Bps;  /**< bytes per second of all queues together, 0 = unlimited */
+	uint64_t delay_ns;  /**< propagation */
+	uint64_t jitter_ns; /**< more delay, uniform in 0..jitter_ns; reorders */
+	uint32_t
+	        queue_pkts; /**< frames that wait for the rate per receiving queue, 0 = 1000 */
 
-	uint32_t loss_ppm; /**< independent losses, and losses in the good state */
+	uint32_t loss_ppm;        /**< independent losses, and losses in the good state */
 	uint32_t burst_enter_ppm; /**< Gilbert-Elliott: good to bad, per frame */
 	uint32_t burst_leave_ppm; /**< bad to good, per frame */
 	uint32_t burst_loss_ppm;  /**< losses in the bad state */
@@ -99,8 +100,8 @@ struct plx_sim_link {
 };
 
 struct plx_sim_cfg {
-	const char *name;	  /**< prefix of object names, unique in the process; NULL "sim" */
-	uint16_t ports;		  /**< 2..PLX_SIM_PORTS_MAX */
+	const char *name; /**< prefix of object names, unique in the process; NULL "sim" */
+	uint16_t ports;   /**< 2..PLX_SIM_PORTS_MAX */
 	uint16_t queues[PLX_SIM_PORTS_MAX]; /**< per port, 1..PLX_SIM_QUEUES_MAX; 0 = 1 */
 	uint8_t spread[PLX_SIM_PORTS_MAX];  /**< enum plx_sim_spread */
 	struct plx_sim_link to[PLX_SIM_PORTS_MAX]; /**< on the way to each port */
@@ -112,25 +113,27 @@ struct plx_sim_cfg {
 	 */
 	struct plx_clock *clock;
 
-	uint32_t ring_cnt;   /**< frames a ring holds, a power of two; 0 = 1024 */
-	uint32_t flight_cnt; /**< frames under way per receiving queue with impairments; 0 = 4096 */
+	uint32_t ring_cnt; /**< frames a ring holds, a power of two; 0 = 1024 */
+	uint32_t
+	        flight_cnt; /**< frames under way per receiving queue with impairments; 0 = 4096 */
 	bool no_cksum; /**< ports say PLX_OFF_NO_CKSUM; taken back where a link corrupts */
 
-	const uint8_t *rss_key; /**< PLX_SIM_KEY_LEN bytes, NULL = a key derived from seed */
+	const uint8_t
+	        *rss_key; /**< PLX_SIM_KEY_LEN bytes, NULL = a key derived from seed */
 
-	uint16_t mtu;		  /**< of the ports, IP packet bytes; 0 = 1500 */
+	uint16_t mtu;             /**< of the ports, IP packet bytes; 0 = 1500 */
 	struct rte_mempool *pool; /**< NULL = one is made */
-	uint32_t pool_cnt;	  /**< mbufs of that pool, 0 = from rings and flights */
-	uint16_t mbuf_room;	  /**< data room of an mbuf without headroom, bytes; 0 = 2048 */
-	int16_t socket_id;	  /**< NUMA node, -1 any */
+	uint32_t pool_cnt;        /**< mbufs of that pool, 0 = from rings and flights */
+	uint16_t mbuf_room; /**< data room of an mbuf without headroom, bytes; 0 = 2048 */
+	int16_t socket_id;  /**< NUMA node, -1 any */
 };
 
 /** Sums over the queues of a port. */
 struct plx_sim_stats {
-	uint64_t rx_pkts, rx_bytes; /**< handed to the receiver */
-	uint64_t tx_pkts, tx_bytes; /**< taken from the sender */
+	uint64_t rx_pkts, rx_bytes;     /**< handed to the receiver */
+	uint64_t tx_pkts, tx_bytes;     /**< taken from the sender */
 	uint64_t dup, corrupt, reorder; /**< frames that were, on the way to the port */
-	uint64_t flight;	    /**< frames on the way to the port now */
+	uint64_t flight;                /**< frames on the way to the port now */
 };
 
 struct plx_sim;
@@ -208,11 +211,11 @@ uint64_t plx_sim_next(struct plx_sim *sim) PLX_ON_MAIN;
  * Errors: as returned, nothing is changed then.
  */
 int plx_sim_set_link(struct plx_sim *sim, uint16_t i, const struct plx_sim_link *link)
-	PLX_ON_MAIN;
+        PLX_ON_MAIN;
 
 /** plx_sim_get_stats() sums the queues of port i. Thread: any. Errors: i out of range: zeros. */
 void plx_sim_get_stats(const struct plx_sim *sim, uint16_t i, struct plx_sim_stats *out)
-	PLX_ANY_THREAD;
+        PLX_ANY_THREAD;
 
 /**
  * plx_sim_get_drop() sums a drop reason over the queues of port i: losses on the way to the
@@ -220,7 +223,7 @@ void plx_sim_get_stats(const struct plx_sim *sim, uint16_t i, struct plx_sim_sta
  * Thread: any. Errors: i out of range: 0.
  */
 uint64_t plx_sim_get_drop(const struct plx_sim *sim, uint16_t i, enum plx_drop r)
-	PLX_ANY_THREAD;
+        PLX_ANY_THREAD;
 
 /** plx_sim_pool() gives the pool of the wire. Thread: any. Owns: the wire. Errors: none. */
 struct rte_mempool *plx_sim_pool(const struct plx_sim *sim) PLX_ANY_THREAD;

@@ -10,11 +10,11 @@
 #include "plx_bug.h"
 #include "plx_sim_pvt.h"
 
-#define PPM_ONE 1000000
+#define PPM_ONE            1000000
 /** Frames that wait for the rate when the configuration does not say: 12 ms at 1 Gbit/s. */
 #define QUEUE_PKTS_DEFAULT 1000
 /** Bytes of the payload in which quic-network-simulator corrupts: the QUIC header is there. */
-#define CORRUPT_SPAN 50
+#define CORRUPT_SPAN       50
 
 /** A draw of 32 bits is below this with the probability given. */
 static uint64_t
@@ -48,9 +48,10 @@ plx_sim_link_check(const struct plx_sim_link *c)
 static bool
 impairs(const struct plx_sim_link *c)
 {
-	return c->rate_Bps != 0 || c->delay_ns != 0 || c->jitter_ns != 0 || c->loss_ppm != 0 ||
-	       c->burst_enter_ppm != 0 || c->reorder_ppm != 0 || c->dup_ppm != 0 ||
-	       c->corrupt_ppm != 0 || c->mtu != 0 || c->hole_len_ns != 0 || c->drop_cnt != 0;
+	return c->rate_Bps != 0 || c->delay_ns != 0 || c->jitter_ns != 0 ||
+	       c->loss_ppm != 0 || c->burst_enter_ppm != 0 || c->reorder_ppm != 0 ||
+	       c->dup_ppm != 0 || c->corrupt_ppm != 0 || c->mtu != 0 ||
+	       c->hole_len_ns != 0 || c->drop_cnt != 0;
 }
 
 int
@@ -85,13 +86,13 @@ plx_sim_link_set(struct plx_simlink *l, const struct plx_sim_link *cfg, uint32_t
 	while (l->drop_next < cfg->drop_cnt && cfg->drop_idx[l->drop_next] < l->arrived)
 		l->drop_next++;
 	l->bound = (struct plx_sim_bounds){
-		.loss = bound_of(cfg->loss_ppm),
-		.enter = bound_of(cfg->burst_enter_ppm),
-		.leave = bound_of(cfg->burst_leave_ppm),
-		.burst_loss = bound_of(cfg->burst_loss_ppm),
-		.reorder = bound_of(cfg->reorder_ppm),
-		.dup = bound_of(cfg->dup_ppm),
-		.corrupt = bound_of(cfg->corrupt_ppm),
+	        .loss = bound_of(cfg->loss_ppm),
+	        .enter = bound_of(cfg->burst_enter_ppm),
+	        .leave = bound_of(cfg->burst_leave_ppm),
+	        .burst_loss = bound_of(cfg->burst_loss_ppm),
+	        .reorder = bound_of(cfg->reorder_ppm),
+	        .dup = bound_of(cfg->dup_ppm),
+	        .corrupt = bound_of(cfg->corrupt_ppm),
 	};
 	return 0;
 }
@@ -117,7 +118,7 @@ before(const struct plx_flight *a, const struct plx_flight *b)
 static void
 heap_push(struct plx_simlink *l, uint64_t at_ns, struct rte_mbuf *m)
 {
-	struct plx_flight f = { .at_ns = at_ns, .seq = l->seq++, .m = m };
+	struct plx_flight f = {.at_ns = at_ns, .seq = l->seq++, .m = m};
 	uint32_t i = l->heap_cnt++, up;
 
 	for (; i > 0; i = up) {
@@ -273,7 +274,8 @@ depart(struct plx_sim *sim, struct plx_simq *q, uint32_t len, uint64_t stamp)
 	uint32_t tail;
 
 	while (l->depart_cnt != 0 && l->depart[l->depart_head] <= stamp) {
-		l->depart_head = l->depart_head + 1 == l->depart_cap ? 0 : l->depart_head + 1;
+		l->depart_head =
+		        l->depart_head + 1 == l->depart_cap ? 0 : l->depart_head + 1;
 		l->depart_cnt--;
 	}
 	if (l->depart_cnt == l->depart_cap)
@@ -282,8 +284,8 @@ depart(struct plx_sim *sim, struct plx_simq *q, uint32_t len, uint64_t stamp)
 	busy = atomic_load_explicit(line, memory_order_relaxed);
 	do {
 		end = RTE_MAX(busy, stamp) + took;
-	} while (!atomic_compare_exchange_weak_explicit(line, &busy, end, memory_order_relaxed,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+	        line, &busy, end, memory_order_relaxed, memory_order_relaxed));
 	tail = l->depart_head + l->depart_cnt++;
 	l->depart[tail < l->depart_cap ? tail : tail - l->depart_cap] = end;
 	return end;
@@ -322,7 +324,8 @@ plx_sim_link_keep(struct plx_simq *q, struct rte_mbuf *m, uint64_t at_ns)
 }
 
 void
-plx_sim_link_put(struct plx_sim *sim, struct plx_simq *q, struct rte_mbuf *m, uint64_t stamp)
+plx_sim_link_put(struct plx_sim *sim, struct plx_simq *q, struct rte_mbuf *m,
+                 uint64_t stamp)
 {
 	struct plx_simlink *l = &q->link;
 	enum plx_drop why = refuse(sim, l, m, stamp);

@@ -66,7 +66,8 @@ tuple_of(const struct rte_mbuf *m, uint32_t *tuple, uint8_t *proto, uint32_t *l4
 		ip6 = (const struct rte_ipv6_hdr *)(p + off);
 		if (len - off < sizeof(*ip6))
 			return 0;
-		memcpy(tuple, &ip6->src_addr, 32); /* source and destination are neighbours */
+		memcpy(tuple, &ip6->src_addr,
+		       32); /* source and destination are neighbours */
 		for (int i = 0; i < 8; i++)
 			tuple[i] = rte_be_to_cpu_32(tuple[i]);
 		words = TUPLE6_WORDS;
@@ -78,7 +79,7 @@ tuple_of(const struct rte_mbuf *m, uint32_t *tuple, uint8_t *proto, uint32_t *l4
 	if ((*proto != IPPROTO_UDP && *proto != IPPROTO_TCP) || len < off || len - off < 4)
 		return 0;
 	tuple[words - 1] = (uint32_t)p[off] << 24 | (uint32_t)p[off + 1] << 16 |
-			   (uint32_t)p[off + 2] << 8 | p[off + 3];
+	                   (uint32_t)p[off + 2] << 8 | p[off + 3];
 	*l4_off = off;
 	return words;
 }

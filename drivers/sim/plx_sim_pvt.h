@@ -19,7 +19,8 @@
 #  define PLX_SIM_TSAN 1
 # endif
 #endif
-#if (defined(__SANITIZE_THREAD__) || defined(PLX_SIM_TSAN)) && !defined(RTE_USE_C11_MEM_MODEL)
+#if (defined(__SANITIZE_THREAD__) || defined(PLX_SIM_TSAN)) && \
+        !defined(RTE_USE_C11_MEM_MODEL)
 # define RTE_USE_C11_MEM_MODEL 1
 #endif
 
@@ -34,7 +35,7 @@
 /** A frame under way. */
 struct plx_flight {
 	uint64_t at_ns; /**< can be received from then on */
-	uint64_t seq;	/**< order among equals */
+	uint64_t seq;   /**< order among equals */
 	struct rte_mbuf *m;
 };
 
@@ -50,7 +51,7 @@ struct plx_simlink {
 	bool on; /**< anything configured */
 
 	struct plx_rand rand;
-	bool bad;	    /**< Gilbert-Elliott state */
+	bool bad;           /**< Gilbert-Elliott state */
 	uint64_t arrived;   /**< frames seen, the number of the next one */
 	uint32_t drop_next; /**< first entry of drop_idx not reached yet */
 
@@ -86,8 +87,8 @@ struct plx_simport {
 	struct plx_sim *sim;
 	uint16_t idx, queues;
 	uint8_t spread;
-	bool taken;	      /**< main only */
-	bool impaired;	      /**< frames to it are stamped; changes while nobody polls */
+	bool taken;    /**< main only */
+	bool impaired; /**< frames to it are stamped; changes while nobody polls */
 	_Atomic bool closed;
 	uint8_t key_be[PLX_SIM_KEY_LEN]; /**< converted for rte_softrss_be() */
 
@@ -102,14 +103,14 @@ struct plx_sim {
 	uint64_t start_ns;
 	int stamp_off; /**< offset of the time of sending in an mbuf */
 	bool pool_ours;
-	bool freed;	/**< plx_sim_free() was called */
-	uint16_t taken; /**< ports out */
+	bool freed;        /**< plx_sim_free() was called */
+	uint16_t taken;    /**< ports out */
 	bool shared_rings; /**< one multi-producer ring per receiving queue */
 	struct rte_mempool *pool;
 	char name[24];
 	/** ring of sending queue (a, i) to (b, j); the same for all (a, i) when shared. */
 	struct rte_ring *ring[PLX_SIM_PORTS_MAX][PLX_SIM_QUEUES_MAX][PLX_SIM_PORTS_MAX]
-			     [PLX_SIM_QUEUES_MAX];
+	                     [PLX_SIM_QUEUES_MAX];
 	void *ring_mem;
 	struct plx_simport port[PLX_SIM_PORTS_MAX];
 };
@@ -118,7 +119,7 @@ static inline void
 plx_sim_count(_Atomic uint64_t *c, uint64_t n)
 {
 	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
-			      memory_order_relaxed);
+	                      memory_order_relaxed);
 }
 
 static inline uint64_t *
@@ -130,7 +131,8 @@ plx_sim_stamp(const struct plx_sim *sim, struct rte_mbuf *m)
 /* plx_sim_nic.c */
 
 /** The receiving queue of a frame, and what a NIC would write into its mbuf. */
-uint16_t plx_sim_nic_queue(struct plx_simport *dst, struct plx_simq *from, struct rte_mbuf *m);
+uint16_t plx_sim_nic_queue(struct plx_simport *dst, struct plx_simq *from,
+                           struct rte_mbuf *m);
 
 /** Fills in pio.plan of a port. */
 void plx_sim_nic_plan(struct plx_simport *port, const uint8_t key[PLX_SIM_KEY_LEN]);
@@ -141,18 +143,19 @@ uint32_t plx_sim_nic_payload(const struct rte_mbuf *m, uint32_t *udp_off);
 /* plx_sim_link.c */
 
 int plx_sim_link_check(const struct plx_sim_link *cfg);
-int plx_sim_link_set(struct plx_simlink *l, const struct plx_sim_link *cfg, uint32_t flights);
+int plx_sim_link_set(struct plx_simlink *l, const struct plx_sim_link *cfg,
+                     uint32_t flights);
 void plx_sim_link_fini(struct plx_simlink *l);
 
 /** Decides the fate of a frame sent at stamp; m leaves the caller. */
 void plx_sim_link_put(struct plx_sim *sim, struct plx_simq *q, struct rte_mbuf *m,
-		      uint64_t stamp);
+                      uint64_t stamp);
 
 /** Puts a frame behind all impairments, to arrive at at_ns; m leaves the caller. */
 void plx_sim_link_keep(struct plx_simq *q, struct rte_mbuf *m, uint64_t at_ns);
 
 /** Takes up to cnt frames that have arrived by now_ns. */
 uint16_t plx_sim_link_take(struct plx_simq *q, struct rte_mbuf **m, uint16_t cnt,
-			   uint64_t now_ns);
+                           uint64_t now_ns);
 
 #endif

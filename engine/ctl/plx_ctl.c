@@ -392,24 +392,40 @@ plx_ctl_workers(const struct plx_ctl *c)
 	return plx_engine_workers(c->engine);
 }
 
+/* Says what is wrong with the kernel devices behind the virtual devices of a port. */
+static void
+print_hints(const struct plx_config_port *p, FILE *f)
+{
+	char iface[32] = "", hints[1024];
+	uint32_t xdp = 0, rxq;
+
+	for (uint32_t v = 0; v < p->vdev.cnt; v++) {
+		if (!plx_ethdev_iface_of(p->vdev.v[v], iface, sizeof(iface)))
+			return;
+		xdp += strncmp(p->vdev.v[v], "net_af_xdp", 10) == 0;
+	}
+	if (iface[0] == '\0')
+		return;
+	if (plx_ethdev_hints(iface, hints, sizeof(hints)) != 0)
+		fputs(hints, f);
+	rxq = xdp > 0 ? plx_ethdev_iface_rxq(iface) : 0;
+	if (rxq > xdp)
+		fprintf(f,
+			"%s has %u receive queues and %u net_af_xdp device%s: packets on the others "
+			"go to the kernel; add devices with start_queue=%u.., or run `ethtool -L %s "
+			"rx %u` (combined %u on a NIC)\n",
+			iface, rxq, xdp, xdp == 1 ? "" : "s", xdp, iface, xdp, xdp);
+}
+
 void
 plx_ctl_print_table(struct plx_ctl *c, FILE *f)
 {
-	char iface[32], hints[1024];
 	const struct plx_pio *p;
 
 	for (uint16_t i = 0; (p = plx_engine_pio(c->engine, i)) != NULL; i++)
 		plx_ethdev_print_table(p, f);
-	for (uint32_t i = 0; i < c->cfg->port_cnt; i++) {
-		for (uint32_t v = 0; v < c->cfg->ports[i].vdev.cnt; v++) {
-			if (plx_ethdev_iface_of(c->cfg->ports[i].vdev.v[v], iface,
-						sizeof(iface)) &&
-			    plx_ethdev_hints(iface, hints, sizeof(hints)) != 0) {
-				fputs(hints, f);
-				break;
-			}
-		}
-	}
+	for (uint32_t i = 0; i < c->cfg->port_cnt; i++)
+		print_hints(&c->cfg->ports[i], f);
 }
 
 static int

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <string.h>
-
 #include "plx_bug.h"
 #include "plx_h3_pvt.h"
 
 /* Types of unidirectional streams, RFC 9114 section 6.2 and RFC 9204 section 4.2. */
-#define UNI_CONTROL	  0x00u
+#define UNI_CONTROL       0x00u
 #define UNI_QPACK_ENCODER 0x02u
 #define UNI_QPACK_DECODER 0x03u
 
@@ -180,7 +178,7 @@ plx_h3_got_goaway(struct plx_h3 *h, int64_t id)
 /* The field section needs entries that are still on their way. */
 static int
 wait_for_encoder(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len,
-		 bool fin)
+                 bool fin)
 {
 	if (h->waiting_cnt == PLX_H3_QPACK_BLOCKED)
 		return plx_h3_fail(h, PLX_QPACK_DECOMPRESSION_FAILED, "blocked streams");
@@ -319,7 +317,8 @@ uni_data(struct plx_h3 *h, int64_t id, const uint8_t *p, size_t len, bool fin)
 		off = plx_h3_varint_read(s, p, len, &done);
 		if (done && s->varint == UNI_QPACK_ENCODER)
 			s->uni = PLX_H3_UNI_QPACK_ENCODER;
-		else if (done && (s->varint == UNI_CONTROL || s->varint == UNI_QPACK_DECODER))
+		else if (done &&
+		         (s->varint == UNI_CONTROL || s->varint == UNI_QPACK_DECODER))
 			s->uni = PLX_H3_UNI_CRITICAL;
 		else if (done)
 			s->uni = PLX_H3_UNI_OTHER;
@@ -392,7 +391,8 @@ on_stream_acked(void *ctx, int64_t id, uint64_t off, uint64_t len)
 	if (err || id != h->ctrl_id)
 		return err;
 	h->ctrl_acked = off + len;
-	if (h->goaway == PLX_H3_GOAWAY_NOTICE && h->ctrl_mark && h->ctrl_acked >= h->ctrl_mark) {
+	if (h->goaway == PLX_H3_GOAWAY_NOTICE && h->ctrl_mark &&
+	    h->ctrl_acked >= h->ctrl_mark) {
 		/* A round trip has passed: what the peer sent before it knew has arrived. */
 		h->goaway = PLX_H3_GOAWAY_FINAL;
 		err = plx_h3_ng_goaway_final(h);
@@ -424,9 +424,9 @@ on_stream_reset(void *ctx, int64_t id, uint64_t final_sz, uint64_t code)
 	if (h->closing)
 		return 0;
 	if (id & 2)
-		return is_critical(h, id) ?
-			       plx_h3_fail(h, PLX_H3_CLOSED_CRITICAL_STREAM, NULL) :
-			       0;
+		return is_critical(h, id)
+		               ? plx_h3_fail(h, PLX_H3_CLOSED_CRITICAL_STREAM, NULL)
+		               : 0;
 	s = plx_h3_stream_find(h, id);
 	if (!s) {
 		/* Reset before its first byte: nobody will answer, so our side ends too. */
@@ -449,7 +449,7 @@ on_stream_reset(void *ctx, int64_t id, uint64_t final_sz, uint64_t code)
 	if (!s->known)
 		plx_h3_kill(h, s, PLX_H3_REQUEST_CANCELLED);
 	else if (h->app->on_reset && h->app->on_reset(h->ctx, id, code) < 0 &&
-		 (s = plx_h3_stream_find(h, id)))
+	         (s = plx_h3_stream_find(h, id)))
 		plx_h3_kill(h, s, PLX_H3_REQUEST_CANCELLED);
 	return 0;
 }
@@ -620,8 +620,8 @@ on_conn_established(void *app, struct plx_conn *c, void **ctx)
 	h->slab = cfg->slab;
 	h->obs = cfg->obs;
 	h->server = plx_conn_is_server(c);
-	h->section_max = cfg->field_section_max ? cfg->field_section_max :
-						  PLX_H3_FIELD_SECTION_MAX;
+	h->section_max =
+	        cfg->field_section_max ? cfg->field_section_max : PLX_H3_FIELD_SECTION_MAX;
 	h->requests_max = cfg->requests_max;
 	h->id_max = -4;
 	err = plx_h3_ng_new(h);
@@ -656,7 +656,7 @@ static void
 on_conn_closed(void *ctx, const struct plx_close_info *why)
 {
 	/* An unfinished request must not look finished because the connection ended well. */
-	struct closing c = { .h = ctx, .code = PLX_H3_REQUEST_CANCELLED };
+	struct closing c = {.h = ctx, .code = PLX_H3_REQUEST_CANCELLED};
 	struct plx_h3 *h = ctx;
 
 	h->closing = true;
@@ -669,206 +669,18 @@ on_conn_closed(void *ctx, const struct plx_close_info *why)
 }
 
 const struct plx_app plx_h3_inline = {
-	.name = "h3",
-	.on_conn_established = on_conn_established,
-	.on_stream_data = on_stream_data,
-	.on_stream_acked = on_stream_acked,
-	.on_stream_reset = on_stream_reset,
-	.on_stream_stop = on_stream_stop,
-	.on_stream_writable = on_stream_writable,
-	.on_stream_closed = on_stream_closed,
-	.on_streams_available = on_streams_available,
-	.next_tx = next_tx,
-	.tx_done = tx_done,
-	.tx_blocked = tx_blocked,
-	.tx_shut = tx_shut,
-	.on_conn_closed = on_conn_closed,
+        .name = "h3",
+        .on_conn_established = on_conn_established,
+        .on_stream_data = on_stream_data,
+        .on_stream_acked = on_stream_acked,
+        .on_stream_reset = on_stream_reset,
+        .on_stream_stop = on_stream_stop,
+        .on_stream_writable = on_stream_writable,
+        .on_stream_closed = on_stream_closed,
+        .on_streams_available = on_streams_available,
+        .next_tx = next_tx,
+        .tx_done = tx_done,
+        .tx_blocked = tx_blocked,
+        .tx_shut = tx_shut,
+        .on_conn_closed = on_conn_closed,
 };
-
-/* Operations of the application above. */
-
-static bool
-has_field(const struct plx_h3_field *f, uint16_t cnt, const char *name, const char *value)
-{
-	size_t n = strlen(name), v = strlen(value);
-
-	for (uint16_t i = 0; i < cnt; i++) {
-		if (f[i].name_len == n && f[i].value_len == v &&
-		    memcmp(f[i].name, name, n) == 0 && memcmp(f[i].value, value, v) == 0)
-			return true;
-	}
-	return false;
-}
-
-int
-plx_h3_request(struct plx_h3 *h, const struct plx_h3_field *f, uint16_t cnt, bool body,
-	       int64_t *stream_id)
-{
-	struct plx_h3_stream *s;
-	int err;
-
-	if (h->server || cnt == 0 || !plx_h3_fields_valid(f, cnt))
-		return PLX_E_INVAL;
-	if (h->closing || h->goaway_rx)
-		return PLX_E_CLOSING;
-	err = plx_conn_open_stream(h->conn, true, stream_id);
-	if (err)
-		return err;
-	s = plx_h3_stream_new(h, *stream_id);
-	err = s ? plx_h3_ng_submit(h, s, f, cnt, body, false) : PLX_E_NOMEM;
-	if (err) {
-		if (s) {
-			plx_streamtab_del(&h->streams, *stream_id);
-			plx_h3_stream_free(h, s);
-		}
-		plx_conn_shut_stream(h->conn, *stream_id, PLX_H3_REQUEST_CANCELLED);
-		return err;
-	}
-	s->known = true;
-	s->head_req = has_field(f, cnt, ":method", "HEAD");
-	s->connect = has_field(f, cnt, ":method", "CONNECT");
-	h->requests++;
-	plx_h3_count(h, PLX_COUNT_h3_requests);
-	plx_conn_want_write(h->conn);
-	return 0;
-}
-
-/* A request that may be answered now. */
-static int
-to_answer(struct plx_h3 *h, int64_t stream_id, struct plx_h3_stream **s)
-{
-	if (!h->server)
-		return PLX_E_INVAL;
-	if (h->closing)
-		return PLX_E_CLOSING;
-	*s = plx_h3_stream_find(h, stream_id);
-	if (!*s || !(*s)->known)
-		return PLX_E_NOENT;
-	if ((*s)->dead || (*s)->responded)
-		return PLX_E_STREAM_CLOSED;
-	return 0;
-}
-
-int
-plx_h3_respond(struct plx_h3 *h, int64_t stream_id, const struct plx_h3_field *f, uint16_t cnt,
-	       bool body)
-{
-	struct plx_h3_stream *s;
-	int err = to_answer(h, stream_id, &s);
-
-	if (!err && (cnt == 0 || !plx_h3_fields_valid(f, cnt)))
-		err = PLX_E_INVAL;
-	if (!err)
-		err = plx_h3_ng_submit(h, s, f, cnt, body, false);
-	if (err)
-		return err;
-	s->responded = true;
-	plx_conn_want_write(h->conn);
-	return 0;
-}
-
-int
-plx_h3_inform(struct plx_h3 *h, int64_t stream_id, const struct plx_h3_field *f, uint16_t cnt)
-{
-	struct plx_h3_stream *s;
-	int err = to_answer(h, stream_id, &s);
-
-	if (!err && (cnt == 0 || !plx_h3_fields_valid(f, cnt)))
-		err = PLX_E_INVAL;
-	if (!err)
-		err = plx_h3_ng_submit(h, s, f, cnt, false, true);
-	if (!err)
-		plx_conn_want_write(h->conn);
-	return err;
-}
-
-int
-plx_h3_trailers(struct plx_h3 *h, int64_t stream_id, const struct plx_h3_field *f, uint16_t cnt)
-{
-	struct plx_h3_stream *s = plx_h3_stream_find(h, stream_id);
-	int err;
-
-	if (h->closing)
-		return PLX_E_CLOSING;
-	if (!s || !s->known)
-		return PLX_E_NOENT;
-	if (s->dead || (h->server && !s->responded))
-		return PLX_E_STREAM_CLOSED;
-	if (cnt == 0 || !plx_h3_fields_valid(f, cnt))
-		return PLX_E_INVAL;
-	err = plx_h3_ng_trailers(h, stream_id, f, cnt);
-	if (!err)
-		plx_conn_want_write(h->conn);
-	return err;
-}
-
-int
-plx_h3_resume(struct plx_h3 *h, int64_t stream_id)
-{
-	if (h->closing)
-		return PLX_E_CLOSING;
-	plx_conn_want_write(h->conn);
-	return plx_h3_ng_resume(h, stream_id);
-}
-
-int
-plx_h3_consume(struct plx_h3 *h, int64_t stream_id, size_t len)
-{
-	plx_conn_consume(h->conn, stream_id, len);
-	return 0;
-}
-
-int
-plx_h3_cancel(struct plx_h3 *h, int64_t stream_id, uint64_t code)
-{
-	struct plx_h3_stream *s = plx_h3_stream_find(h, stream_id);
-
-	if (h->closing)
-		return PLX_E_CLOSING;
-	if (!s || (stream_id & 3))
-		return PLX_E_NOENT;
-	if (s->dead)
-		return PLX_E_STREAM_CLOSED;
-	plx_h3_kill(h, s, code);
-	return 0;
-}
-
-int
-plx_h3_goaway(struct plx_h3 *h)
-{
-	if (h->closing)
-		return PLX_E_CLOSING;
-	if (h->goaway != PLX_H3_GOAWAY_NONE)
-		return 0;
-	h->goaway = PLX_H3_GOAWAY_NOTICE;
-	plx_conn_want_write(h->conn);
-	return plx_h3_ng_goaway_notice(h);
-}
-
-struct plx_conn *
-plx_h3_conn(struct plx_h3 *h)
-{
-	return h->conn;
-}
-
-int
-plx_h3_set_user(struct plx_h3 *h, int64_t stream_id, void *user)
-{
-	struct plx_h3_stream *s = plx_h3_stream_find(h, stream_id);
-
-	if (!s)
-		return PLX_E_NOENT;
-	s->user = user;
-	return 0;
-}
-
-void *
-plx_h3_user(struct plx_h3 *h, int64_t stream_id)
-{
-	struct plx_h3_stream *s = plx_h3_stream_find(h, stream_id);
-
-	/* on_closed is called for a stream that is out of the table. */
-	if (!s && h->over && h->over->id == stream_id)
-		s = h->over;
-	return s ? s->user : NULL;
-}

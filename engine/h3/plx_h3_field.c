@@ -165,7 +165,7 @@ once(struct plx_h3_rules *r, uint8_t bit)
 
 static bool
 request_pseudo(struct plx_h3_rules *r, const struct plx_h3_field *f, int32_t token,
-	       uint16_t idx)
+               uint16_t idx)
 {
 	switch (token) {
 	case NGHTTP3_QPACK_TOKEN__METHOD:
@@ -175,7 +175,7 @@ request_pseudo(struct plx_h3_rules *r, const struct plx_h3_field *f, int32_t tok
 		return method_ok(f) && once(r, PLX_H3_SEEN_METHOD);
 	case NGHTTP3_QPACK_TOKEN__SCHEME:
 		r->http = equals_case(f->value, f->value_len, "http", 4) ||
-			  equals_case(f->value, f->value_len, "https", 5);
+		          equals_case(f->value, f->value_len, "https", 5);
 		return scheme_ok(f) && once(r, PLX_H3_SEEN_SCHEME);
 	case NGHTTP3_QPACK_TOKEN__AUTHORITY:
 		r->authority = (uint16_t)(idx + 1);
@@ -232,8 +232,8 @@ trim(struct plx_h3_field *f)
 		f->value++;
 		f->value_len--;
 	}
-	while (f->value_len && (f->value[f->value_len - 1] == ' ' ||
-				f->value[f->value_len - 1] == '\t'))
+	while (f->value_len &&
+	       (f->value[f->value_len - 1] == ' ' || f->value[f->value_len - 1] == '\t'))
 		f->value_len--;
 	return f->value_len != len;
 }
@@ -245,7 +245,8 @@ verdict(bool ok)
 }
 
 enum plx_h3_field_verdict
-plx_h3_rules_field(struct plx_h3_rules *r, struct plx_h3_field *f, int32_t token, uint16_t idx)
+plx_h3_rules_field(struct plx_h3_rules *r, struct plx_h3_field *f, int32_t token,
+                   uint16_t idx)
 {
 	if (f->name_len && f->name[0] == ':') {
 		if (r->regular || r->kind == PLX_H3_SECT_TRAILERS ||
@@ -259,8 +260,9 @@ plx_h3_rules_field(struct plx_h3_rules *r, struct plx_h3_field *f, int32_t token
 	if (!name_ok(f->name, f->name_len) || !value_ok(f->value, f->value_len))
 		return PLX_H3_FIELD_BAD;
 	/* nghttp3 takes these as they are, and we must not be more lenient than it. */
-	if (trim(f) && (token == NGHTTP3_QPACK_TOKEN_TE || token == NGHTTP3_QPACK_TOKEN_HOST ||
-			token == NGHTTP3_QPACK_TOKEN_CONTENT_LENGTH))
+	if (trim(f) &&
+	    (token == NGHTTP3_QPACK_TOKEN_TE || token == NGHTTP3_QPACK_TOKEN_HOST ||
+	     token == NGHTTP3_QPACK_TOKEN_CONTENT_LENGTH))
 		return PLX_H3_FIELD_BAD;
 	switch (token) {
 	case NGHTTP3_QPACK_TOKEN_CONNECTION:

@@ -108,7 +108,8 @@ section_end(struct plx_h3 *h, struct plx_h3_stream *s)
 }
 
 static enum plx_h3_verdict
-headers(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len, size_t *used)
+headers(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len,
+        size_t *used)
 {
 	size_t n = s->frame_left < len ? (size_t)s->frame_left : len;
 	enum plx_h3_verdict v;
@@ -128,7 +129,7 @@ headers(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len,
 
 enum plx_h3_verdict
 plx_h3_gate_scan(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len,
-		 size_t *used)
+                 size_t *used)
 {
 	enum plx_h3_verdict v = PLX_H3_GATE_MORE;
 	size_t off = 0, n;
@@ -172,8 +173,8 @@ plx_h3_gate_fin(struct plx_h3 *h, struct plx_h3_stream *s)
 	if (s->at != PLX_H3_AT_TYPE || s->varint_left)
 		return PLX_H3_GATE_MORE;
 	if (s->part == PLX_H3_PART_NONE)
-		return stream_err(h, h->server ? PLX_H3_REQUEST_INCOMPLETE :
-						 PLX_H3_MESSAGE_ERROR);
+		return stream_err(h, h->server ? PLX_H3_REQUEST_INCOMPLETE
+		                               : PLX_H3_MESSAGE_ERROR);
 	if (s->content_len >= 0 && s->body_len != (uint64_t)s->content_len)
 		return stream_err(h, PLX_H3_MESSAGE_ERROR);
 	return PLX_H3_GATE_MORE;

@@ -10,8 +10,8 @@
 #define NV_STACK 48u
 
 PLX_STATIC_ASSERT(sizeof(nghttp3_vec) == sizeof(struct plx_iov) &&
-			  offsetof(nghttp3_vec, len) == offsetof(struct plx_iov, len),
-		  "pieces are handed on as they are");
+                          offsetof(nghttp3_vec, len) == offsetof(struct plx_iov, len),
+                  "pieces are handed on as they are");
 
 static void *
 mem_malloc(size_t sz, void *slab)
@@ -44,7 +44,7 @@ ng_fail(struct plx_h3 *h, int err)
 	if (h->closing)
 		return PLX_E_H3;
 	return plx_h3_fail(h, nghttp3_err_infer_quic_app_error_code(err),
-			   nghttp3_strerror(err));
+	                   nghttp3_strerror(err));
 }
 
 static int
@@ -85,7 +85,8 @@ on_end_trailers(nghttp3_conn *ng, int64_t id, int fin, void *arg, void *user)
 }
 
 static int
-on_recv_data(nghttp3_conn *ng, int64_t id, const uint8_t *p, size_t len, void *arg, void *user)
+on_recv_data(nghttp3_conn *ng, int64_t id, const uint8_t *p, size_t len, void *arg,
+             void *user)
 {
 	struct plx_h3 *h = arg;
 	struct plx_h3_stream *s = plx_h3_stream_find(h, id);
@@ -182,7 +183,7 @@ on_rand(uint8_t *dst, size_t len)
 
 static nghttp3_ssize
 on_read_body(nghttp3_conn *ng, int64_t id, nghttp3_vec *vec, size_t cnt, uint32_t *flags,
-	     void *arg, void *user)
+             void *arg, void *user)
 {
 	struct plx_h3 *h = arg;
 	struct plx_h3_stream *s = plx_h3_stream_find(h, id);
@@ -192,8 +193,8 @@ on_read_body(nghttp3_conn *ng, int64_t id, nghttp3_vec *vec, size_t cnt, uint32_
 	(void)ng;
 	(void)user;
 	if (s && !s->dead && h->app->read_body) {
-		n = h->app->read_body(h->ctx, id, (struct plx_iov *)(void *)vec, (uint16_t)cnt,
-				      &fin);
+		n = h->app->read_body(h->ctx, id, (struct plx_iov *)(void *)vec,
+		                      (uint16_t)cnt, &fin);
 		if (n < 0)
 			plx_h3_kill(h, s, PLX_H3_REQUEST_CANCELLED);
 	}
@@ -210,37 +211,37 @@ int
 plx_h3_ng_new(struct plx_h3 *h)
 {
 	static const nghttp3_callbacks cb = {
-		.acked_stream_data = on_acked,
-		.recv_data = on_recv_data,
-		.deferred_consume = on_deferred_consume,
-		.end_headers = on_end_headers,
-		.end_trailers = on_end_trailers,
-		.stop_sending = on_stop_sending,
-		.end_stream = on_end_stream,
-		.reset_stream = on_reset_stream,
-		.shutdown = on_shutdown,
-		.rand = on_rand,
+	        .acked_stream_data = on_acked,
+	        .recv_data = on_recv_data,
+	        .deferred_consume = on_deferred_consume,
+	        .end_headers = on_end_headers,
+	        .end_trailers = on_end_trailers,
+	        .stop_sending = on_stop_sending,
+	        .end_stream = on_end_stream,
+	        .reset_stream = on_reset_stream,
+	        .shutdown = on_shutdown,
+	        .rand = on_rand,
 	};
 	nghttp3_settings st;
 
 	h->mem = (nghttp3_mem){
-		.user_data = h->slab,
-		.malloc = mem_malloc,
-		.free = mem_free,
-		.calloc = mem_calloc,
-		.realloc = mem_realloc,
+	        .user_data = h->slab,
+	        .malloc = mem_malloc,
+	        .free = mem_free,
+	        .calloc = mem_calloc,
+	        .realloc = mem_realloc,
 	};
 	nghttp3_settings_default(&st);
 	st.max_field_section_size = h->section_max;
 	st.qpack_max_dtable_capacity = PLX_H3_QPACK_TABLE;
 	st.qpack_blocked_streams = PLX_H3_QPACK_BLOCKED;
 	if (nghttp3_qpack_decoder_new(&h->qdec, PLX_H3_QPACK_TABLE, PLX_H3_QPACK_BLOCKED,
-				      &h->mem)) {
+	                              &h->mem)) {
 		h->qdec = NULL;
 		return PLX_E_NOMEM;
 	}
-	if (h->server ? nghttp3_conn_server_new(&h->ng, &cb, &st, &h->mem, h) :
-			nghttp3_conn_client_new(&h->ng, &cb, &st, &h->mem, h)) {
+	if (h->server ? nghttp3_conn_server_new(&h->ng, &cb, &st, &h->mem, h)
+	              : nghttp3_conn_client_new(&h->ng, &cb, &st, &h->mem, h)) {
 		h->ng = NULL;
 		return PLX_E_NOMEM;
 	}
@@ -292,7 +293,7 @@ plx_h3_ng_open(struct plx_h3 *h, int64_t id)
 
 	if (!err)
 		nghttp3_conn_set_max_client_streams_bidi(
-			h->ng, (uint64_t)(h->id_max >> 2) + 1 + PLX_H3_PRIORITY_AHEAD);
+		        h->ng, (uint64_t)(h->id_max >> 2) + 1 + PLX_H3_PRIORITY_AHEAD);
 	return err;
 }
 
@@ -384,15 +385,15 @@ nv_make(struct plx_h3 *h, nghttp3_nv *mem, const struct plx_h3_field *f, uint16_
 {
 	nghttp3_nv *nv = mem;
 
-	mem[0] = (nghttp3_nv){ 0 };
+	mem[0] = (nghttp3_nv){0};
 	if (cnt > NV_STACK)
 		nv = plx_slab_alloc(h->slab, cnt * sizeof(*nv));
 	for (uint16_t i = 0; nv && i < cnt; i++) {
 		nv[i] = (nghttp3_nv){
-			.name = (uint8_t *)(uintptr_t)f[i].name,
-			.value = (uint8_t *)(uintptr_t)f[i].value,
-			.namelen = f[i].name_len,
-			.valuelen = f[i].value_len,
+		        .name = (uint8_t *)(uintptr_t)f[i].name,
+		        .value = (uint8_t *)(uintptr_t)f[i].value,
+		        .namelen = f[i].name_len,
+		        .valuelen = f[i].value_len,
 		};
 	}
 	return nv;
@@ -419,9 +420,9 @@ submitted(struct plx_h3 *h, int err)
 
 int
 plx_h3_ng_submit(struct plx_h3 *h, struct plx_h3_stream *s, const struct plx_h3_field *f,
-		 uint16_t cnt, bool body, bool interim)
+                 uint16_t cnt, bool body, bool interim)
 {
-	static const nghttp3_data_reader reader = { .read_data = on_read_body };
+	static const nghttp3_data_reader reader = {.read_data = on_read_body};
 	const nghttp3_data_reader *dr = body ? &reader : NULL;
 	nghttp3_nv mem[NV_STACK], *nv = nv_make(h, mem, f, cnt);
 	int err;

@@ -57,11 +57,11 @@
 
 /** What the gate says about the bytes it was given. */
 enum plx_h3_verdict {
-	PLX_H3_GATE_MORE = 0,  /**< all bytes are good */
-	PLX_H3_GATE_SECTION,   /**< good up to here, where a field section ends */
-	PLX_H3_GATE_BLOCKED,   /**< the section waits for the QPACK encoder stream */
+	PLX_H3_GATE_MORE = 0,   /**< all bytes are good */
+	PLX_H3_GATE_SECTION,    /**< good up to here, where a field section ends */
+	PLX_H3_GATE_BLOCKED,    /**< the section waits for the QPACK encoder stream */
 	PLX_H3_GATE_STREAM_ERR, /**< h->gate_code: error of the stream */
-	PLX_H3_GATE_CONN_ERR,  /**< h->gate_code: error of the connection */
+	PLX_H3_GATE_CONN_ERR,   /**< h->gate_code: error of the connection */
 };
 
 /** Pseudo-header fields and Host seen in a section, bits of plx_h3_rules.seen. */
@@ -83,18 +83,18 @@ enum plx_h3_sect {
 
 /** What the rules of RFC 9114 section 4 need to remember within one section. */
 struct plx_h3_rules {
-	uint8_t kind;	     /**< enum plx_h3_sect */
-	uint8_t seen;	     /**< PLX_H3_SEEN_* */
-	bool regular;	     /**< a regular field was seen: no pseudo-header field may follow */
-	bool connect;	     /**< :method CONNECT */
-	bool options;	     /**< :method OPTIONS */
-	bool head;	     /**< :method HEAD */
-	bool http;	     /**< :scheme http or https */
-	bool path_slash;     /**< :path begins with '/' */
-	bool path_star;	     /**< :path is "*" */
-	uint16_t status;     /**< response */
+	uint8_t kind;    /**< enum plx_h3_sect */
+	uint8_t seen;    /**< PLX_H3_SEEN_* */
+	bool regular;    /**< a regular field was seen: no pseudo-header field may follow */
+	bool connect;    /**< :method CONNECT */
+	bool options;    /**< :method OPTIONS */
+	bool head;       /**< :method HEAD */
+	bool http;       /**< :scheme http or https */
+	bool path_slash; /**< :path begins with '/' */
+	bool path_star;  /**< :path is "*" */
+	uint16_t status; /**< response */
 	uint16_t authority;  /**< index of :authority + 1 */
-	uint16_t host;	     /**< index of Host + 1 */
+	uint16_t host;       /**< index of Host + 1 */
 	int64_t content_len; /**< -1 = none */
 };
 
@@ -103,7 +103,7 @@ struct plx_h3_section {
 	struct plx_h3_section *next; /**< spare */
 	nghttp3_qpack_stream_context *sctx;
 	struct plx_h3_head *head; /**< room for cap fields */
-	nghttp3_rcbuf **rcbuf;	  /**< two per field: they own the strings */
+	nghttp3_rcbuf **rcbuf;    /**< two per field: they own the strings */
 	uint32_t cap;
 	uint64_t size; /**< RFC 9114 section 4.2.2 */
 	struct plx_h3_rules rules;
@@ -112,7 +112,7 @@ struct plx_h3_section {
 /** Where the gate is in a stream. */
 enum plx_h3_at {
 	PLX_H3_AT_TYPE = 0, /**< frame type */
-	PLX_H3_AT_LEN,	    /**< frame length */
+	PLX_H3_AT_LEN,      /**< frame length */
 	PLX_H3_AT_HEADERS,
 	PLX_H3_AT_DATA,
 	PLX_H3_AT_SKIP, /**< payload of a frame that is nghttp3's to judge */
@@ -135,7 +135,7 @@ struct plx_h3_held {
 struct plx_h3_stream {
 	int64_t id;
 	struct plx_h3_stream *todo_next; /**< waits in h->todo for the end of a callback */
-	void *user;			 /**< plx_h3_set_user() */
+	void *user;                      /**< plx_h3_set_user() */
 
 	/* The gate. */
 	struct plx_h3_section *sect; /**< section under way or about to be reported */
@@ -145,8 +145,8 @@ struct plx_h3_stream {
 	uint64_t body_len;   /**< sum of DATA */
 	int64_t content_len; /**< announced, -1 = not */
 	uint8_t varint_left; /**< bytes of varint to come */
-	uint8_t at;	     /**< enum plx_h3_at */
-	uint8_t part;	     /**< enum plx_h3_part */
+	uint8_t at;          /**< enum plx_h3_at */
+	uint8_t part;        /**< enum plx_h3_part */
 
 	/* Bytes that wait for the QPACK encoder stream. The gate has judged the first one. */
 	struct plx_h3_held *held, *held_tail;
@@ -154,18 +154,18 @@ struct plx_h3_stream {
 	bool blocked;
 
 	/* Our side and the stream as a whole. */
-	bool known;	 /**< the application has heard of it */
-	bool head_req;	 /**< the request was HEAD: the response has no body */
-	bool connect;	 /**< the request was CONNECT */
-	bool final;	 /**< client: final response seen */
-	bool responded;	 /**< server: final response submitted */
-	bool rx_end;	 /**< message complete */
-	bool rx_reset;	 /**< the peer reset its side */
-	bool stopped;	 /**< the peer wants no more of our side */
-	bool dead;	 /**< cancelled or malformed: nothing more is reported but its end */
-	bool shut;	 /**< nghttp3 and the connection were told so */
-	uint64_t code;	 /**< of the cancellation */
-	uint8_t uni;	 /**< peer's unidirectional: enum plx_h3_uni */
+	bool known;     /**< the application has heard of it */
+	bool head_req;  /**< the request was HEAD: the response has no body */
+	bool connect;   /**< the request was CONNECT */
+	bool final;     /**< client: final response seen */
+	bool responded; /**< server: final response submitted */
+	bool rx_end;    /**< message complete */
+	bool rx_reset;  /**< the peer reset its side */
+	bool stopped;   /**< the peer wants no more of our side */
+	bool dead;      /**< cancelled or malformed: nothing more is reported but its end */
+	bool shut;      /**< nghttp3 and the connection were told so */
+	uint64_t code;  /**< of the cancellation */
+	uint8_t uni;    /**< peer's unidirectional: enum plx_h3_uni */
 };
 
 enum plx_h3_uni {
@@ -186,11 +186,11 @@ struct plx_h3 {
 	nghttp3_conn *ng;
 	struct plx_conn *conn;
 	const struct plx_h3_app *app;
-	void *ctx; /**< the application's */
+	void *ctx;                    /**< the application's */
 	struct plx_streamtab streams; /**< struct plx_h3_stream by id */
-	uint16_t in_ng;	 /**< depth of calls into nghttp3 */
-	bool starved;	 /**< a body had nothing to give during this write */
-	bool closing;	 /**< plx_conn_close() was called */
+	uint16_t in_ng;               /**< depth of calls into nghttp3 */
+	bool starved;                 /**< a body had nothing to give during this write */
+	bool closing;                 /**< plx_conn_close() was called */
 	bool server;
 	struct plx_h3_stream *todo; /**< cancelled inside a callback */
 	struct plx_h3_stream *over; /**< its on_closed is being called */
@@ -209,11 +209,11 @@ struct plx_h3 {
 	struct plx_obs *obs;
 	nghttp3_mem mem;
 	int64_t ctrl_id, qenc_id, qdec_id; /**< our unidirectional streams */
-	uint64_t ctrl_sent, ctrl_acked;	   /**< bytes of our control stream */
-	uint64_t ctrl_mark;		   /**< ctrl_sent when the notice was submitted */
+	uint64_t ctrl_sent, ctrl_acked;    /**< bytes of our control stream */
+	uint64_t ctrl_mark;                /**< ctrl_sent when the notice was submitted */
 	uint64_t requests, requests_max;
 	int64_t id_max; /**< server: highest request stream seen, -4 = none */
-	uint8_t goaway;	 /**< enum plx_h3_goaway_state */
+	uint8_t goaway; /**< enum plx_h3_goaway_state */
 	bool goaway_rx;
 };
 
@@ -229,7 +229,8 @@ struct plx_h3_stream *plx_h3_stream_new(struct plx_h3 *h, int64_t id);
 /** Frees a stream that is out of the table, with what it holds. */
 void plx_h3_stream_free(struct plx_h3 *h, struct plx_h3_stream *s);
 /** Keeps bytes until the encoder stream brings what they need. PLX_E_NOMEM. */
-int plx_h3_stream_hold(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len);
+int plx_h3_stream_hold(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p,
+                       size_t len);
 /** Takes a stream out of those that wait. */
 void plx_h3_stream_unwait(struct plx_h3 *h, struct plx_h3_stream *s);
 /** Drops what is held. @return bytes: their credit is the caller's to return */
@@ -244,7 +245,7 @@ enum plx_h3_field_verdict {
 void plx_h3_rules_begin(struct plx_h3_rules *r, enum plx_h3_sect kind);
 /** f may be changed: white space around the value goes. idx: where the field will stand. */
 enum plx_h3_field_verdict plx_h3_rules_field(struct plx_h3_rules *r, struct plx_h3_field *f,
-					     int32_t token, uint16_t idx);
+                                             int32_t token, uint16_t idx);
 /** @return false: malformed */
 bool plx_h3_rules_end(const struct plx_h3_rules *r, const struct plx_h3_field *f);
 /** Fields that we send: names in lower case, values without forbidden bytes. */
@@ -262,7 +263,8 @@ void plx_h3_sections_fini(struct plx_h3 *h);
  * @return PLX_H3_GATE_MORE: all was read, more follows, or fin and the section is complete
  */
 enum plx_h3_verdict plx_h3_section_read(struct plx_h3 *h, struct plx_h3_stream *s,
-					const uint8_t *p, size_t len, bool fin, size_t *used);
+                                        const uint8_t *p, size_t len, bool fin,
+                                        size_t *used);
 /** Does the section still wait for the encoder stream? */
 bool plx_h3_section_waits(const struct plx_h3 *h, const struct plx_h3_stream *s);
 /** Bytes of the peer's QPACK encoder stream, for the gate's decoder. */
@@ -274,11 +276,12 @@ enum plx_h3_verdict plx_h3_section_encoder(struct plx_h3 *h, const uint8_t *p, s
  * @param used  [out] bytes judged; with BLOCKED the last of them waits too
  */
 enum plx_h3_verdict plx_h3_gate_scan(struct plx_h3 *h, struct plx_h3_stream *s,
-				     const uint8_t *p, size_t len, size_t *used);
+                                     const uint8_t *p, size_t len, size_t *used);
 /** The peer ended the stream behind what was judged. */
 enum plx_h3_verdict plx_h3_gate_fin(struct plx_h3 *h, struct plx_h3_stream *s);
 /** Reads a QUIC variable-length integer byte by byte. @return bytes used; done is set */
-size_t plx_h3_varint_read(struct plx_h3_stream *s, const uint8_t *p, size_t len, bool *done);
+size_t plx_h3_varint_read(struct plx_h3_stream *s, const uint8_t *p, size_t len,
+                          bool *done);
 
 /* plx_h3_glue.c: nghttp3 itself. Codes of nghttp3 end here. */
 int plx_h3_ng_new(struct plx_h3 *h);
@@ -298,10 +301,10 @@ int plx_h3_ng_shut_read(struct plx_h3 *h, int64_t id);
 int plx_h3_ng_close_stream(struct plx_h3 *h, int64_t id, uint64_t code);
 int plx_h3_ng_resume(struct plx_h3 *h, int64_t id);
 /** s: client, the new stream; NULL: server. interim: 1xx. @return 0, PLX_E_* */
-int plx_h3_ng_submit(struct plx_h3 *h, struct plx_h3_stream *s, const struct plx_h3_field *f,
-		     uint16_t cnt, bool body, bool interim);
+int plx_h3_ng_submit(struct plx_h3 *h, struct plx_h3_stream *s,
+                     const struct plx_h3_field *f, uint16_t cnt, bool body, bool interim);
 int plx_h3_ng_trailers(struct plx_h3 *h, int64_t id, const struct plx_h3_field *f,
-		       uint16_t cnt);
+                       uint16_t cnt);
 int plx_h3_ng_goaway_notice(struct plx_h3 *h);
 int plx_h3_ng_goaway_final(struct plx_h3 *h);
 bool plx_h3_ng_drained(const struct plx_h3 *h);
@@ -314,7 +317,8 @@ void plx_h3_kill(struct plx_h3 *h, struct plx_h3_stream *s, uint64_t code);
 int plx_h3_got_head(struct plx_h3 *h, struct plx_h3_stream *s, bool fin);
 int plx_h3_got_trailers(struct plx_h3 *h, struct plx_h3_stream *s);
 int plx_h3_got_goaway(struct plx_h3 *h, int64_t id);
-int plx_h3_got_data(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len);
+int plx_h3_got_data(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p,
+                    size_t len);
 int plx_h3_got_end(struct plx_h3 *h, struct plx_h3_stream *s);
 /** Enter and leave nghttp3; leaving the outermost call carries out what waited. */
 void plx_h3_enter(struct plx_h3 *h);

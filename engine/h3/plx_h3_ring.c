@@ -7,375 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <plx/err.h>
-
-#include "plx_h3.h"
-#include "plx_recvq.h"
-#include "plx_ringapp.h"
-#include "plx_sendq.h"
+#include "plx_h3_ring_pvt.h"
 
 #define SEND_HIGH_DEFAULT (256u << 10)
-
-/* Events of a stream in the order in which they are reported. DATA stands for the body, the
- * trailers and the end of the message. */
-#define EV_HEAD	    0x01u
-#define EV_DATA	    0x02u
-#define EV_RESET    0x04u
-#define EV_WRITABLE 0x08u
-#define EV_CLOSED   0x10u
-
-/* Bits that wait until the message before them was reported. */
-#define EV_BEHIND (EV_RESET | EV_CLOSED)
-
-/* A header list that waits for a buffer. */
-struct late_head {
-	struct late_head *next;
-	bool trailers;
-	struct plx_h3_head head; /* last: fields and strings follow */
-};
-
-struct ring_conn {
-	struct plx_ringconn rc; /* first */
-	struct plx_h3 *h;	/* NULL once the connection is over */
-	struct plx_h3_cfg cfg;
-	uint64_t send_high;
-	bool hit; /* a request met the stream limit: STREAMS_AVAIL is owed */
-};
-
-struct ring_stream {
-	struct plx_evsrc ev; /* first */
-	struct ring_conn *c;
-	int64_t id;
-	uint64_t user;
-	struct plx_rbuf *heads, *heads_tail; /* header lists to report */
-	struct plx_rbuf *trailers;
-	struct late_head *late, *late_tail;
-	struct plx_recvq rq;   /* body */
-	struct plx_recvq wake; /* holds a byte in the queue for buffers while late is not empty */
-	struct plx_sendq sq;
-	uint64_t body_acked;
-	uint64_t reset_code, close_code;
-	bool rx_end;   /* the message is complete */
-	bool fin_told; /* ... and the application knows */
-	bool rx_off;   /* cancelled: nothing but the end is reported */
-	bool tx_off;   /* the message had no body, or the stream is over */
-	bool full;     /* above send_high: WRITABLE is owed */
-	bool over;     /* only events are left */
-};
-
-static void
-mark(struct ring_stream *s, uint32_t bits)
-{
-	plx_evq_mark(&s->c->rc.side->evq, &s->ev, bits);
-}
-
-/* Header lists. */
-
-static size_t
-head_sz(const struct plx_h3_head *h)
-{
-	return sizeof(*h) + h->cnt * sizeof(h->field[0]) + h->bytes;
-}
-
-/* Copies a list so that its strings lie behind it. room has head_sz() bytes. */
-static void
-head_pack(void *room, const struct plx_h3_head *src)
-{
-	struct plx_h3_head *h = room;
-	char *p = (char *)&h->field[src->cnt];
-
-	*h = *src;
-	for (uint16_t i = 0; i < src->cnt; i++) {
-		const struct plx_h3_field *f = &src->field[i];
-
-		h->field[i] = *f;
-		h->field[i].name = p;
-		memcpy(p, f->name, f->name_len);
-		p += f->name_len;
-		h->field[i].value = p;
-		memcpy(p, f->value, f->value_len);
-		p += f->value_len;
-	}
-}
-
-static void
-head_put(struct ring_stream *s, struct plx_rbuf *b, const struct plx_h3_head *src, bool trailers)
-{
-	head_pack(plx_rbuf_room(b), src);
-	b->len = (uint32_t)head_sz(src);
-	b->conn = s->c->rc.id;
-	b->stream_id = s->id;
-	if (trailers) {
-		s->trailers = b;
-		return;
-	}
-	if (s->heads)
-		s->heads_tail->next = b;
-	else
-		s->heads = b;
-	s->heads_tail = b;
-}
-
-static int
-head_wait(struct ring_stream *s, const struct plx_h3_head *src, bool trailers)
-{
-	struct plx_slab *slab = s->c->rc.side->slab;
-	struct late_head *l;
-
-	l = plx_slab_alloc(slab, offsetof(struct late_head, head) + head_sz(src));
-	if (!l)
-		return PLX_E_NOMEM;
-	if (!s->late && plx_recvq_append(&s->wake, (const uint8_t *)"", 1)) {
-		plx_slab_release(slab, l);
-		return PLX_E_NOMEM;
-	}
-	l->next = NULL;
-	l->trailers = trailers;
-	head_pack(&l->head, src);
-	if (s->late)
-		s->late_tail->next = l;
-	else
-		s->late = l;
-	s->late_tail = l;
-	return 0;
-}
-
-/* Queues a list for its event; without a buffer it waits, as body bytes do. */
-static int
-head_add(struct ring_stream *s, const struct plx_h3_head *src, bool trailers)
-{
-	struct plx_rbuf *b = NULL;
-	size_t sz = head_sz(src);
-
-	if (!s->late)
-		b = plx_rbuf_take(s->c->rc.side->pool, sz);
-	if (b) {
-		head_put(s, b, src, trailers);
-	} else if (sz <= PLX_RBUF_SMALL) {
-		int err = head_wait(s, src, trailers);
-
-		if (err)
-			return err;
-	} else {
-		/* Small buffers may come back for ever without a large one among them: a list
-		 * that needs one does not wait, the peer may ask again. */
-		plx_obs_drop(s->c->rc.side->obs, PLX_DROP_STREAM_BUFFER, 1);
-		return PLX_E_NOMEM;
-	}
-	mark(s, trailers ? EV_DATA : EV_HEAD);
-	return 0;
-}
-
-static void
-late_drop(struct ring_stream *s)
-{
-	while (s->late) {
-		struct late_head *l = s->late;
-
-		s->late = l->next;
-		plx_slab_release(s->c->rc.side->slab, l);
-	}
-	plx_recvq_fini(&s->wake);
-}
-
-static void
-heads_drop(struct ring_stream *s)
-{
-	struct plx_rbufpool *pool = s->c->rc.side->pool;
-
-	while (s->heads) {
-		struct plx_rbuf *b = s->heads;
-
-		s->heads = b->next;
-		plx_rbuf_give(pool, b);
-	}
-	if (s->trailers)
-		plx_rbuf_give(pool, s->trailers);
-	s->trailers = NULL;
-	late_drop(s);
-}
-
-/* A buffer is there for a list that waited. */
-static void
-woken(struct plx_recvq *q)
-{
-	struct ring_stream *s =
-		(struct ring_stream *)(void *)((uint8_t *)q - offsetof(struct ring_stream, wake));
-	struct plx_rbufpool *pool = s->c->rc.side->pool;
-	struct plx_rbuf *b;
-
-	plx_recvq_fini(&s->wake);
-	while (s->late && (b = plx_rbuf_take(pool, head_sz(&s->late->head)))) {
-		struct late_head *l = s->late;
-
-		s->late = l->next;
-		head_put(s, b, &l->head, l->trailers);
-		mark(s, l->trailers ? EV_DATA : EV_HEAD);
-		plx_slab_release(s->c->rc.side->slab, l);
-	}
-	/* Without memory even for the byte that waits the request cannot go on. */
-	if (s->late && plx_recvq_append(&s->wake, (const uint8_t *)"", 1) && s->c->h)
-		plx_h3_cancel(s->c->h, s->id, PLX_H3_INTERNAL_ERROR);
-}
-
-static void
-refilled(struct plx_recvq *q)
-{
-	struct ring_stream *s =
-		(struct ring_stream *)(void *)((uint8_t *)q - offsetof(struct ring_stream, rq));
-
-	mark(s, EV_DATA);
-}
-
-/* Streams. */
-
-static void
-rx_drop(struct ring_stream *s)
-{
-	uint64_t len = plx_recvq_fini(&s->rq);
-
-	s->rx_off = true;
-	heads_drop(s);
-	s->ev.mask &= ~(EV_HEAD | EV_DATA | EV_RESET);
-	if (len && s->c->h)
-		plx_h3_consume(s->c->h, s->id, (size_t)len);
-}
-
-static void
-tx_drop(struct ring_stream *s)
-{
-	s->tx_off = true;
-	s->full = false;
-	s->ev.mask &= ~EV_WRITABLE;
-	plx_appside_done(s->c->rc.side, plx_sendq_flush(&s->sq));
-}
-
-static void
-fill(const struct ring_stream *s, struct plx_event *ev, enum plx_event_type type)
-{
-	plx_ringconn_fill(&s->c->rc, ev, type, s->id, s->user);
-	ev->flags |= PLX_EV_FLAG_BIDI;
-	if (!s->c->rc.server)
-		ev->flags |= PLX_EV_FLAG_LOCAL;
-}
-
-static bool
-take_head(struct ring_stream *s, struct plx_event *ev)
-{
-	struct plx_rbuf *b = s->heads;
-
-	if (!b)
-		return false;
-	s->heads = b->next;
-	b->next = NULL;
-	if (!s->heads)
-		s->ev.mask &= ~EV_HEAD;
-	fill(s, ev, s->c->rc.server ? PLX_EV_H3_REQUEST : PLX_EV_H3_RESPONSE);
-	ev->buf = b;
-	return true;
-}
-
-/* Body, then trailers, then the end, which rides on the last body bytes if nothing is between. */
-static bool
-take_data(struct ring_stream *s, struct plx_event *ev)
-{
-	struct plx_rbuf *b = plx_recvq_take(&s->rq, s->c->rc.id, s->id);
-	bool all = plx_recvq_len(&s->rq) == 0 && !s->late;
-
-	if (!b && all && s->trailers) {
-		fill(s, ev, PLX_EV_H3_TRAILERS);
-		ev->buf = s->trailers;
-		s->trailers = NULL;
-		if (!s->rx_end)
-			s->ev.mask &= ~EV_DATA;
-		return true;
-	}
-	if (b || (all && s->rx_end && !s->fin_told)) {
-		fill(s, ev, PLX_EV_H3_DATA);
-		ev->buf = b;
-		if (all && s->rx_end && !s->trailers) {
-			ev->flags |= PLX_EV_FLAG_FIN;
-			s->fin_told = true;
-		}
-		if (all && !s->trailers)
-			s->ev.mask &= ~EV_DATA;
-		return true;
-	}
-	if (all)
-		s->ev.mask &= ~EV_DATA;
-	return false;
-}
-
-static bool
-stream_event(struct plx_evsrc *src, struct plx_event *ev)
-{
-	struct ring_stream *s = (struct ring_stream *)(void *)src;
-	uint32_t ready = src->mask;
-	bool head_late;
-
-	if (ready & EV_HEAD && take_head(s, ev))
-		return true;
-	/* A list or bytes that wait for a buffer hold back what comes behind them; trailers do
-	 * not hold back the body, whose buffers they may be waiting for. */
-	head_late = s->late && !s->late->trailers;
-	if (!(ready & EV_HEAD) && ready & EV_DATA && !head_late) {
-		if (take_data(s, ev))
-			return true;
-		ready = src->mask;
-	}
-	if (ready & (EV_HEAD | EV_DATA) || s->late)
-		ready &= ~(EV_HEAD | EV_DATA | EV_BEHIND);
-	switch (ready & -ready) {
-	case EV_RESET:
-		fill(s, ev, PLX_EV_H3_RESET);
-		ev->code = s->reset_code;
-		break;
-	case EV_WRITABLE:
-		fill(s, ev, PLX_EV_H3_WRITABLE);
-		break;
-	case EV_CLOSED:
-		fill(s, ev, PLX_EV_H3_CLOSED);
-		ev->code = s->close_code;
-		break;
-	default:
-		return false;
-	}
-	src->mask &= ~(ready & -ready);
-	return true;
-}
-
-/* A stream that is over lives until its last event, H3_CLOSED, was reported. */
-static void
-stream_idle(struct plx_evsrc *src)
-{
-	struct ring_stream *s = (struct ring_stream *)(void *)src;
-	struct ring_conn *c = s->c;
-
-	if (!s->over || s->late)
-		return;
-	plx_recvq_fini(&s->rq);
-	heads_drop(s);
-	plx_slab_release(c->rc.side->slab, s);
-	plx_ringconn_put(&c->rc); /* c may be gone after the next event */
-}
-
-static struct ring_stream *
-stream_new(struct ring_conn *c, int64_t id, uint64_t user)
-{
-	struct ring_stream *s = plx_slab_calloc(c->rc.side->slab, 1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->c = c;
-	s->id = id;
-	s->user = user;
-	plx_sendq_init(&s->sq);
-	plx_recvq_init(&s->rq, c->rc.side, refilled);
-	plx_recvq_init(&s->wake, c->rc.side, woken);
-	plx_evsrc_init(&s->ev, stream_event, stream_idle);
-	plx_ringconn_hold(&c->rc);
-	return s;
-}
 
 /* struct plx_h3_app. */
 
@@ -399,11 +33,11 @@ on_head(void *ctx, int64_t id, const struct plx_h3_head *head, bool fin)
 	int err;
 
 	(void)fin; /* the end of the message is an event of its own */
-	if (first && !(s = stream_new(c, id, 0)))
+	if (first && !(s = plx_h3ring_stream_new(c, id, 0)))
 		return PLX_E_NOMEM;
 	if (s->rx_off)
 		return 0;
-	err = head_add(s, head, false);
+	err = plx_h3ring_head_add(s, head, false);
 	if (!err && first)
 		plx_h3_set_user(c->h, id, s);
 	if (err && first) {
@@ -428,14 +62,14 @@ on_data(void *ctx, int64_t id, const uint8_t *data, size_t len)
 	}
 	before = plx_recvq_len(&s->rq);
 	if (plx_recvq_append(&s->rq, data, len) == 0) {
-		mark(s, EV_DATA);
+		plx_h3ring_mark(s, PLX_H3RING_EV_DATA);
 		return 0;
 	}
 	/* Neither a buffer nor slab memory: the body has a hole, the request ends. The credit
 	 * of these bytes is returned by our caller, that of the others here. */
 	plx_recvq_fini(&s->rq);
 	plx_h3_consume(c->h, id, (size_t)before);
-	rx_drop(s);
+	plx_h3ring_rx_drop(s);
 	return PLX_E_NOMEM;
 }
 
@@ -445,7 +79,7 @@ on_trailers(void *ctx, int64_t id, const struct plx_h3_head *head)
 	struct ring_conn *c = ctx;
 	struct ring_stream *s = plx_h3_user(c->h, id);
 
-	return !s || s->rx_off ? 0 : head_add(s, head, true);
+	return !s || s->rx_off ? 0 : plx_h3ring_head_add(s, head, true);
 }
 
 static int
@@ -456,7 +90,7 @@ on_end(void *ctx, int64_t id)
 
 	if (s && !s->rx_off) {
 		s->rx_end = true;
-		mark(s, EV_DATA);
+		plx_h3ring_mark(s, PLX_H3RING_EV_DATA);
 	}
 	return 0;
 }
@@ -469,7 +103,7 @@ on_reset(void *ctx, int64_t id, uint64_t code)
 
 	if (s && !s->rx_off) {
 		s->reset_code = code;
-		mark(s, EV_RESET);
+		plx_h3ring_mark(s, PLX_H3RING_EV_RESET);
 	}
 	return 0;
 }
@@ -493,7 +127,7 @@ read_body(void *ctx, int64_t id, struct plx_iov *vec, uint16_t cnt, bool *fin)
 	/* Half of the mark: an application is told once per refill, not once per packet. */
 	if (s->full && plx_sendq_pending(&s->sq) <= c->send_high / 2) {
 		s->full = false;
-		mark(s, EV_WRITABLE);
+		plx_h3ring_mark(s, PLX_H3RING_EV_WRITABLE);
 	}
 	return n;
 }
@@ -520,8 +154,8 @@ on_closed(void *ctx, int64_t id, uint64_t code)
 		return;
 	s->over = true;
 	s->close_code = code;
-	tx_drop(s);
-	mark(s, EV_CLOSED);
+	plx_h3ring_tx_drop(s);
+	plx_h3ring_mark(s, PLX_H3RING_EV_CLOSED);
 }
 
 static void
@@ -554,19 +188,19 @@ on_h3_closed(void *ctx, const struct plx_close_info *why)
 }
 
 static const struct plx_h3_app ring_app = {
-	.name = "h3 ring",
-	.on_open = on_open,
-	.on_head = on_head,
-	.on_data = on_data,
-	.on_trailers = on_trailers,
-	.on_end = on_end,
-	.on_reset = on_reset,
-	.read_body = read_body,
-	.on_acked = on_acked,
-	.on_closed = on_closed,
-	.on_goaway = on_goaway,
-	.on_streams_avail = on_streams_avail,
-	.on_conn_closed = on_h3_closed,
+        .name = "h3 ring",
+        .on_open = on_open,
+        .on_head = on_head,
+        .on_data = on_data,
+        .on_trailers = on_trailers,
+        .on_end = on_end,
+        .on_reset = on_reset,
+        .read_body = read_body,
+        .on_acked = on_acked,
+        .on_closed = on_closed,
+        .on_goaway = on_goaway,
+        .on_streams_avail = on_streams_avail,
+        .on_conn_closed = on_h3_closed,
 };
 
 /* Commands. */
@@ -582,7 +216,7 @@ cmd_request(struct ring_conn *c, const struct plx_cmd *cmd)
 
 	if (!m)
 		return PLX_E_INVAL;
-	s = stream_new(c, -1, cmd->user);
+	s = plx_h3ring_stream_new(c, -1, cmd->user);
 	if (!s)
 		return PLX_E_NOMEM;
 	err = plx_h3_request(c->h, m->field, m->cnt, body, &id);
@@ -598,7 +232,7 @@ cmd_request(struct ring_conn *c, const struct plx_cmd *cmd)
 	free(m);
 	/* The application learns the stream id by it, and that it may send the body. */
 	if (body)
-		mark(s, EV_WRITABLE);
+		plx_h3ring_mark(s, PLX_H3RING_EV_WRITABLE);
 	return 0;
 }
 
@@ -625,7 +259,7 @@ cmd_response(struct ring_conn *c, struct ring_stream *s, const struct plx_cmd *c
 	} else {
 		err = plx_h3_respond(c->h, s->id, m->field, m->cnt, body);
 		if (!err && !body)
-			tx_drop(s); /* a body that came before its response */
+			plx_h3ring_tx_drop(s); /* a body that came before its response */
 	}
 	if (!err)
 		free(m);
@@ -660,7 +294,9 @@ cmd_body(struct ring_conn *c, struct ring_stream *s, const struct plx_cmd *cmd)
 	plx_appside_done(c->rc.side, empty);
 	if (plx_sendq_pending(&s->sq) > c->send_high)
 		s->full = true;
-	return plx_h3_resume(c->h, s->id);
+	/* The buffer is ours now, also when the connection is about to end. */
+	(void)plx_h3_resume(c->h, s->id);
+	return 0;
 }
 
 static int
@@ -670,7 +306,7 @@ cmd_cancel(struct ring_conn *c, struct ring_stream *s, uint64_t code)
 
 	/* The stream may be over by now, the object is not. */
 	if (!err)
-		rx_drop(s);
+		plx_h3ring_rx_drop(s);
 	return err;
 }
 
@@ -735,10 +371,10 @@ conn_free(struct plx_ringconn *rc)
 }
 
 static const struct plx_ringapp_ops ring_ops = {
-	.name = "h3",
-	.cmd = conn_cmd,
-	.released = conn_released,
-	.free = conn_free,
+        .name = "h3",
+        .cmd = conn_cmd,
+        .released = conn_released,
+        .free = conn_free,
 };
 
 /* struct plx_app: everything goes to plx_h3_inline. */
@@ -758,16 +394,17 @@ on_conn_established(void *app, struct plx_conn *conn, void **ctx)
 	if (c) {
 		c->send_high = cfg->send_high ? cfg->send_high : SEND_HIGH_DEFAULT;
 		c->cfg = (struct plx_h3_cfg){
-			.app = &ring_app,
-			.arg = c,
-			.obs = side->obs,
-			.slab = side->slab,
-			/* A list must fit into one buffer: what packing adds to it is less than
+		        .app = &ring_app,
+		        .arg = c,
+		        .obs = side->obs,
+		        .slab = side->slab,
+		        /* A list must fit into one buffer: what packing adds to it is less than
 			 * what the size of a section counts per field. */
-			.field_section_max = PLX_RBUF_LARGE - sizeof(struct plx_h3_head),
-			.requests_max = cfg->requests_max,
+		        .field_section_max = PLX_RBUF_LARGE - sizeof(struct plx_h3_head),
+		        .requests_max = cfg->requests_max,
 		};
-		if (cfg->field_section_max && cfg->field_section_max < c->cfg.field_section_max)
+		if (cfg->field_section_max &&
+		    cfg->field_section_max < c->cfg.field_section_max)
 			c->cfg.field_section_max = cfg->field_section_max;
 		err = plx_h3_inline.on_conn_established(&c->cfg, conn, &h);
 	}
@@ -780,9 +417,9 @@ on_conn_established(void *app, struct plx_conn *conn, void **ctx)
 	/* A dial is answered exactly once, and on_failed will not be called any more. */
 	if (!plx_conn_is_server(conn))
 		plx_appside_dial_failed(side,
-					cfg->user ? cfg->user(cfg->pick_arg, conn) :
-						    plx_conn_user(conn),
-					&(struct plx_close_info){ .by = PLX_CLOSE_REFUSED });
+		                        cfg->user ? cfg->user(cfg->pick_arg, conn)
+		                                  : plx_conn_user(conn),
+		                        &(struct plx_close_info){.by = PLX_CLOSE_REFUSED});
 	return err;
 }
 
@@ -868,18 +505,18 @@ ring_conn_closed(void *ctx, const struct plx_close_info *why)
 }
 
 const struct plx_app plx_h3_ring = {
-	.name = "h3",
-	.on_conn_established = on_conn_established,
-	.on_stream_data = ring_data,
-	.on_stream_acked = ring_acked,
-	.on_stream_reset = ring_reset,
-	.on_stream_stop = ring_stop,
-	.on_stream_writable = ring_writable,
-	.on_stream_closed = ring_closed,
-	.on_streams_available = ring_avail,
-	.next_tx = ring_next,
-	.tx_done = ring_done,
-	.tx_blocked = ring_blocked,
-	.tx_shut = ring_shut,
-	.on_conn_closed = ring_conn_closed,
+        .name = "h3",
+        .on_conn_established = on_conn_established,
+        .on_stream_data = ring_data,
+        .on_stream_acked = ring_acked,
+        .on_stream_reset = ring_reset,
+        .on_stream_stop = ring_stop,
+        .on_stream_writable = ring_writable,
+        .on_stream_closed = ring_closed,
+        .on_streams_available = ring_avail,
+        .next_tx = ring_next,
+        .tx_done = ring_done,
+        .tx_blocked = ring_blocked,
+        .tx_shut = ring_shut,
+        .on_conn_closed = ring_conn_closed,
 };

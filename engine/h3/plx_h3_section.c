@@ -29,7 +29,7 @@ reserve(struct plx_h3 *h, struct plx_h3_section *x, uint32_t cap)
 	nghttp3_rcbuf **rc;
 
 	head = plx_slab_realloc(h->slab, x->head,
-				sizeof(*head) + cap * sizeof(struct plx_h3_field));
+	                        sizeof(*head) + cap * sizeof(struct plx_h3_field));
 	if (!head)
 		return PLX_E_NOMEM;
 	if (!x->head)
@@ -130,7 +130,7 @@ static void
 discard_acks(struct plx_h3 *h)
 {
 	uint8_t mem[64];
-	nghttp3_buf buf = { .begin = mem, .end = mem + sizeof(mem), .pos = mem, .last = mem };
+	nghttp3_buf buf = {.begin = mem, .end = mem + sizeof(mem), .pos = mem, .last = mem};
 
 	/* At most one section or one encoder chunk since the last call: 2 integers. */
 	if (nghttp3_qpack_decoder_get_decoder_streamlen(h->qdec) <= sizeof(mem))
@@ -144,10 +144,10 @@ add_field(struct plx_h3 *h, struct plx_h3_section *x, const nghttp3_qpack_nv *nv
 	nghttp3_vec value = nghttp3_rcbuf_get_buf(nv->value);
 	uint16_t idx = x->head->cnt;
 	struct plx_h3_field f = {
-		.name = (const char *)name.base,
-		.value = (const char *)value.base,
-		.name_len = (uint32_t)name.len,
-		.value_len = (uint32_t)value.len,
+	        .name = (const char *)name.base,
+	        .value = (const char *)value.base,
+	        .name_len = (uint32_t)name.len,
+	        .value_len = (uint32_t)value.len,
 	};
 
 	/* Before anything is kept: a reference of a byte may name a field of 4 KiB. */
@@ -191,7 +191,7 @@ finish(struct plx_h3 *h, struct plx_h3_section *x)
 
 enum plx_h3_verdict
 plx_h3_section_read(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p, size_t len,
-		    bool fin, size_t *used)
+                    bool fin, size_t *used)
 {
 	enum plx_h3_verdict v;
 
@@ -204,7 +204,7 @@ plx_h3_section_read(struct plx_h3 *h, struct plx_h3_stream *s, const uint8_t *p,
 		uint8_t flags;
 
 		n = nghttp3_qpack_decoder_read_request(h->qdec, s->sect->sctx, &nv, &flags,
-						       p + *used, len - *used, fin);
+		                                       p + *used, len - *used, fin);
 		if (n < 0)
 			return qpack_err(h, n);
 		*used += (size_t)n;

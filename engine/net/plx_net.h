@@ -24,12 +24,12 @@
 #define PLX_NET_HDR_MAX   70
 
 /**
- * How long frames that the port refused are offered again before they are dropped. Shorter: a
- * port that catches its breath (a peer thread that is not scheduled, a full ring at 1 Gbit/s
- * needs 0.4 ms for a burst) costs a burst of losses. Longer: a dead port sends stale packets
- * when it comes back. The worker writes nothing new meanwhile.
+ * How long frames that the port refused are offered again before they are dropped; the worker
+ * writes nothing new meanwhile, so what waits is bounded. Shorter: a peer in this machine whose
+ * thread is not scheduled (virtual ports on shared cores: some 30 ms) costs a burst of losses on
+ * a wire that loses nothing. Longer: on a dead port commands, which wait too, are taken rarely.
  */
-#define PLX_NET_TX_HOLD_NS (1 * PLX_NS_PER_MS)
+#define PLX_NET_TX_HOLD_NS (100 * PLX_NS_PER_MS)
 
 /** An address of ours with its prefix. */
 struct plx_net_addr {

@@ -81,7 +81,7 @@ linger(struct plx_conn *c, enum plx_conn_state state)
 
 static void
 set_why(struct plx_conn *c, enum plx_close_by by, uint64_t code, const uint8_t *reason,
-	size_t len)
+        size_t len)
 {
 	if (len > sizeof(c->why.reason))
 		len = sizeof(c->why.reason);
@@ -102,10 +102,12 @@ peer_closed(struct plx_conn *c)
 	if (c->got_reset) {
 		set_why(c, PLX_CLOSE_STATELESS_RESET, 0, NULL, 0);
 	} else if (e->type == NGTCP2_CCERR_TYPE_APPLICATION) {
-		set_why(c, PLX_CLOSE_PEER_APPLICATION, e->error_code, e->reason, e->reasonlen);
+		set_why(c, PLX_CLOSE_PEER_APPLICATION, e->error_code, e->reason,
+		        e->reasonlen);
 		c->why.is_app = 1;
 	} else {
-		set_why(c, PLX_CLOSE_PEER_TRANSPORT, e->error_code, e->reason, e->reasonlen);
+		set_why(c, PLX_CLOSE_PEER_TRANSPORT, e->error_code, e->reason,
+		        e->reasonlen);
 	}
 	plx_conn_notify(c);
 	linger(c, PLX_CONN_DRAINING);
@@ -134,12 +136,15 @@ local_error(struct plx_conn *c, int liberr)
 {
 	switch (liberr) {
 	case NGTCP2_ERR_CRYPTO:
-		ngtcp2_ccerr_set_tls_alert(&c->ccerr, ngtcp2_conn_get_tls_alert(c->nc), NULL, 0);
+		ngtcp2_ccerr_set_tls_alert(&c->ccerr, ngtcp2_conn_get_tls_alert(c->nc),
+		                           NULL, 0);
 		break;
 	case NGTCP2_ERR_CALLBACK_FAILURE:
 		/* An application or our own callback refused: it left the code, or it has none. */
-		if (c->ccerr.type == NGTCP2_CCERR_TYPE_TRANSPORT && c->ccerr.error_code == 0)
-			ngtcp2_ccerr_set_transport_error(&c->ccerr, NGTCP2_INTERNAL_ERROR, NULL, 0);
+		if (c->ccerr.type == NGTCP2_CCERR_TYPE_TRANSPORT &&
+		    c->ccerr.error_code == 0)
+			ngtcp2_ccerr_set_transport_error(&c->ccerr, NGTCP2_INTERNAL_ERROR,
+			                                 NULL, 0);
 		break;
 	default:
 		ngtcp2_ccerr_set_liberr(&c->ccerr, liberr, NULL, 0);
@@ -149,8 +154,9 @@ local_error(struct plx_conn *c, int liberr)
 		return; /* plx_conn_close() wrote down the rest */
 	c->close_wanted = true;
 	c->why.code = c->ccerr.error_code;
-	c->why.by = c->ccerr.error_code == NGTCP2_INTERNAL_ERROR ? PLX_CLOSE_LOCAL :
-								   PLX_CLOSE_TRANSPORT_ERROR;
+	c->why.by = c->ccerr.error_code == NGTCP2_INTERNAL_ERROR
+	                    ? PLX_CLOSE_LOCAL
+	                    : PLX_CLOSE_TRANSPORT_ERROR;
 }
 
 void
@@ -186,12 +192,12 @@ uint16_t
 plx_conn_write_close(struct plx_conn *c, struct plx_txpkt *out)
 {
 	ngtcp2_path_storage ps;
-	ngtcp2_pkt_info pi = { 0 };
+	ngtcp2_pkt_info pi = {0};
 	ngtcp2_ssize n;
 
 	ngtcp2_path_storage_zero(&ps);
-	n = ngtcp2_conn_write_connection_close(c->nc, &ps.path, &pi, out->buf, out->cap, &c->ccerr,
-					       c->q->now);
+	n = ngtcp2_conn_write_connection_close(c->nc, &ps.path, &pi, out->buf, out->cap,
+	                                       &c->ccerr, c->q->now);
 	plx_conn_notify(c);
 	if (n <= 0) {
 		/* Nothing was sent before, or the address is not validated and its credit used

@@ -5,18 +5,25 @@
 
 /* Which state may follow which: the drawing in plx_quic_pvt.h. */
 static const uint8_t successors[PLX_CONN_STATE_CNT] = {
-	[PLX_CONN_FREE] = 1 << PLX_CONN_HANDSHAKE,
-	[PLX_CONN_HANDSHAKE] = 1 << PLX_CONN_OPEN | 1 << PLX_CONN_CLOSING |
-			       1 << PLX_CONN_DRAINING | 1 << PLX_CONN_FREE,
-	[PLX_CONN_OPEN] = 1 << PLX_CONN_CLOSING | 1 << PLX_CONN_DRAINING | 1 << PLX_CONN_FREE,
-	[PLX_CONN_CLOSING] = 1 << PLX_CONN_FREE,
-	[PLX_CONN_DRAINING] = 1 << PLX_CONN_FREE,
+        [PLX_CONN_FREE] = 1 << PLX_CONN_HANDSHAKE,
+        [PLX_CONN_HANDSHAKE] = 1 << PLX_CONN_OPEN | 1 << PLX_CONN_CLOSING |
+                               1 << PLX_CONN_DRAINING | 1 << PLX_CONN_FREE,
+        [PLX_CONN_OPEN] =
+                1 << PLX_CONN_CLOSING | 1 << PLX_CONN_DRAINING | 1 << PLX_CONN_FREE,
+        [PLX_CONN_CLOSING] = 1 << PLX_CONN_FREE,
+        [PLX_CONN_DRAINING] = 1 << PLX_CONN_FREE,
 };
+
+bool
+plx_conn_may_follow(enum plx_conn_state from, enum plx_conn_state to)
+{
+	return (successors[from] & 1 << to) != 0;
+}
 
 void
 plx_conn_set_state(struct plx_conn *c, enum plx_conn_state to)
 {
-	PLX_BUG_ON((successors[c->state] & 1 << to) == 0);
+	PLX_BUG_ON(!plx_conn_may_follow((enum plx_conn_state)c->state, to));
 	c->state = (uint8_t)to;
 }
 
@@ -26,7 +33,8 @@ plx_conn_new_cid(struct plx_conn *c, ngtcp2_cid *cid, uint8_t token[16])
 	if (c->cid_seq == PLX_CID_SEQ_MAX)
 		return PLX_E_FULL;
 	cid->datalen = PLX_CID_LEN;
-	plx_steer_make_cid(c->q->d.steer, c->slot, (uint16_t)c->gen, c->cid_seq++, cid->data);
+	plx_steer_make_cid(c->q->d.steer, c->slot, (uint16_t)c->gen, c->cid_seq++,
+	                   cid->data);
 	plx_steer_reset_token(c->q->d.steer, cid->data, PLX_CID_LEN, token);
 	return 0;
 }
@@ -55,7 +63,7 @@ cb_client_initial(ngtcp2_conn *nc, void *user)
 
 static int
 cb_recv_crypto_data(ngtcp2_conn *nc, ngtcp2_encryption_level level, uint64_t off,
-		    const uint8_t *data, size_t len, void *user)
+                    const uint8_t *data, size_t len, void *user)
 {
 	(void)nc;
 	return plx_tls_recv(user, level, off, data, len);
@@ -95,7 +103,7 @@ cb_handshake_completed(ngtcp2_conn *nc, void *user)
 
 static int
 cb_recv_stream_data(ngtcp2_conn *nc, uint32_t flags, int64_t id, uint64_t off,
-		    const uint8_t *data, size_t len, void *user, void *stream_user)
+                    const uint8_t *data, size_t len, void *user, void *stream_user)
 {
 	struct plx_conn *c = user;
 
@@ -105,11 +113,12 @@ cb_recv_stream_data(ngtcp2_conn *nc, uint32_t flags, int64_t id, uint64_t off,
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	plx_obs_add(c->q->d.obs, PLX_COUNT_stream_rx_bytes, len);
 	return answer(c->app->on_stream_data(c->ctx, id, off, data, len,
-					     (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0));
+	                                     (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0));
 }
 
 static int
-cb_acked(ngtcp2_conn *nc, int64_t id, uint64_t off, uint64_t len, void *user, void *stream_user)
+cb_acked(ngtcp2_conn *nc, int64_t id, uint64_t off, uint64_t len, void *user,
+         void *stream_user)
 {
 	struct plx_conn *c = user;
 
@@ -134,7 +143,7 @@ cb_stream_open(ngtcp2_conn *nc, int64_t id, void *user)
 
 static int
 cb_stream_close(ngtcp2_conn *nc, uint32_t flags, int64_t id, uint64_t code, void *user,
-		void *stream_user)
+                void *stream_user)
 {
 	struct plx_conn *c = user;
 
@@ -155,7 +164,7 @@ cb_stream_close(ngtcp2_conn *nc, uint32_t flags, int64_t id, uint64_t code, void
 
 static int
 cb_stream_reset(ngtcp2_conn *nc, int64_t id, uint64_t final_sz, uint64_t code, void *user,
-		void *stream_user)
+                void *stream_user)
 {
 	struct plx_conn *c = user;
 
@@ -167,7 +176,8 @@ cb_stream_reset(ngtcp2_conn *nc, int64_t id, uint64_t final_sz, uint64_t code, v
 }
 
 static int
-cb_stream_writable(ngtcp2_conn *nc, int64_t id, uint64_t max_data, void *user, void *stream_user)
+cb_stream_writable(ngtcp2_conn *nc, int64_t id, uint64_t max_data, void *user,
+                   void *stream_user)
 {
 	struct plx_conn *c = user;
 
@@ -224,8 +234,8 @@ cb_rand(uint8_t *dst, size_t len, const ngtcp2_rand_ctx *ctx)
 }
 
 static int
-cb_new_cid(ngtcp2_conn *nc, ngtcp2_cid *cid, ngtcp2_stateless_reset_token *token, size_t len,
-	   void *user)
+cb_new_cid(ngtcp2_conn *nc, ngtcp2_cid *cid, ngtcp2_stateless_reset_token *token,
+           size_t len, void *user)
 {
 	struct plx_conn *c = user;
 
@@ -259,7 +269,7 @@ cb_reset(ngtcp2_conn *nc, const ngtcp2_pkt_stateless_reset2 *sr, void *user)
 /* A destination ID comes into use or leaves it, and its reset token with it. */
 static int
 cb_dcid_status(ngtcp2_conn *nc, ngtcp2_connection_id_status_type type, uint64_t seq,
-	       const ngtcp2_cid *cid, const ngtcp2_stateless_reset_token *token, void *user)
+               const ngtcp2_cid *cid, const ngtcp2_stateless_reset_token *token, void *user)
 {
 	(void)nc;
 	(void)seq;
@@ -273,31 +283,31 @@ cb_dcid_status(ngtcp2_conn *nc, ngtcp2_connection_id_status_type type, uint64_t 
 	return 0;
 }
 
-#define CALLBACKS_OF_BOTH                                                                      \
-	.recv_crypto_data = cb_recv_crypto_data, .handshake_completed = cb_handshake_completed, \
-	.encrypt = plx_protect_encrypt, .decrypt = plx_protect_decrypt,                        \
-	.hp_mask = plx_protect_mask, .recv_stream_data = cb_recv_stream_data,                  \
-	.acked_stream_data_offset = cb_acked, .stream_open = cb_stream_open,                   \
-	.stream_close = cb_stream_close, .stream_reset = cb_stream_reset,                      \
-	.extend_max_local_streams_bidi = cb_local_bidi,                                        \
-	.extend_max_local_streams_uni = cb_local_uni,                                          \
-	.extend_max_stream_data = cb_stream_writable, .rand = cb_rand,                         \
-	.get_new_connection_id2 = cb_new_cid, .update_key = plx_protect_update,                \
-	.delete_crypto_aead_ctx = plx_protect_del_aead,                                        \
-	.delete_crypto_cipher_ctx = plx_protect_del_cipher, .recv_datagram = cb_datagram,      \
-	.get_path_challenge_data2 = cb_path_challenge, .recv_stateless_reset2 = cb_reset,      \
-	.dcid_status2 = cb_dcid_status,                                                        \
+#define CALLBACKS_OF_BOTH                                                                 \
+	.recv_crypto_data = cb_recv_crypto_data,                                          \
+	.handshake_completed = cb_handshake_completed, .encrypt = plx_protect_encrypt,    \
+	.decrypt = plx_protect_decrypt, .hp_mask = plx_protect_mask,                      \
+	.recv_stream_data = cb_recv_stream_data, .acked_stream_data_offset = cb_acked,    \
+	.stream_open = cb_stream_open, .stream_close = cb_stream_close,                   \
+	.stream_reset = cb_stream_reset, .extend_max_local_streams_bidi = cb_local_bidi,  \
+	.extend_max_local_streams_uni = cb_local_uni,                                     \
+	.extend_max_stream_data = cb_stream_writable, .rand = cb_rand,                    \
+	.get_new_connection_id2 = cb_new_cid, .update_key = plx_protect_update,           \
+	.delete_crypto_aead_ctx = plx_protect_del_aead,                                   \
+	.delete_crypto_cipher_ctx = plx_protect_del_cipher, .recv_datagram = cb_datagram, \
+	.get_path_challenge_data2 = cb_path_challenge, .recv_stateless_reset2 = cb_reset, \
+	.dcid_status2 = cb_dcid_status,                                                   \
 	.version_negotiation = ngtcp2_crypto_version_negotiation_cb
 
 const ngtcp2_callbacks plx_client_callbacks = {
-	CALLBACKS_OF_BOTH,
-	.client_initial = cb_client_initial,
-	.recv_retry = ngtcp2_crypto_recv_retry_cb,
+        CALLBACKS_OF_BOTH,
+        .client_initial = cb_client_initial,
+        .recv_retry = ngtcp2_crypto_recv_retry_cb,
 };
 
 const ngtcp2_callbacks plx_server_callbacks = {
-	CALLBACKS_OF_BOTH,
-	.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
+        CALLBACKS_OF_BOTH,
+        .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
 };
 
 /* What applications may call: <plx/conn.h>. */
@@ -309,8 +319,8 @@ plx_conn_open_stream(struct plx_conn *c, bool bidi, int64_t *id)
 
 	if (c->state != PLX_CONN_OPEN || c->close_wanted)
 		return PLX_E_CLOSED;
-	rv = bidi ? ngtcp2_conn_open_bidi_stream(c->nc, id, NULL) :
-		    ngtcp2_conn_open_uni_stream(c->nc, id, NULL);
+	rv = bidi ? ngtcp2_conn_open_bidi_stream(c->nc, id, NULL)
+	          : ngtcp2_conn_open_uni_stream(c->nc, id, NULL);
 	if (rv == NGTCP2_ERR_STREAM_ID_BLOCKED)
 		return PLX_E_STREAM_LIMIT;
 	if (rv != 0)
@@ -339,11 +349,12 @@ plx_conn_consume(struct plx_conn *c, int64_t stream_id, size_t len)
 
 static int
 shut_stream(struct plx_conn *c, int64_t id, uint64_t code,
-	    int (*fn)(ngtcp2_conn *, uint32_t, int64_t, uint64_t))
+            int (*fn)(ngtcp2_conn *, uint32_t, int64_t, uint64_t))
 {
 	int rv;
 
-	if (c->nc == NULL)
+	/* ngtcp2 takes an unknown stream for one that is finished; this call does not. */
+	if (c->nc == NULL || ngtcp2_conn_set_stream_user_data(c->nc, id, NULL) != 0)
 		return PLX_E_NOENT;
 	rv = fn(c->nc, 0, id, code);
 	if (rv == NGTCP2_ERR_STREAM_NOT_FOUND)
@@ -390,7 +401,8 @@ plx_conn_close(struct plx_conn *c, uint64_t code, const char *reason)
 	c->why.reason_len = (uint8_t)len;
 	if (len > 0)
 		memcpy(c->why.reason, reason, len);
-	ngtcp2_ccerr_set_application_error(&c->ccerr, code, (const uint8_t *)c->why.reason, len);
+	ngtcp2_ccerr_set_application_error(&c->ccerr, code, (const uint8_t *)c->why.reason,
+	                                   len);
 	plx_tx_join(c);
 }
 
@@ -423,7 +435,8 @@ plx_conn_get_info(const struct plx_conn *c, struct plx_conn_info *out)
 	out->tx_bytes = ni.bytes_sent;
 	out->rx_bytes = ni.bytes_recv;
 	out->lost_pkts = ni.pkt_lost;
-	out->max_udp_payload = (uint16_t)ngtcp2_conn_get_path_max_tx_udp_payload_size(c->nc);
+	out->max_udp_payload =
+	        (uint16_t)ngtcp2_conn_get_path_max_tx_udp_payload_size(c->nc);
 }
 
 struct plx_conn_id

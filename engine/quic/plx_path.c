@@ -114,7 +114,8 @@ addr_sane(const struct plx_addr *a)
 	if (a->port_be == 0)
 		return false;
 	if (a->family == PLX_FAMILY_IPV4)
-		return a->ip[0] < 224 && memcmp(a->ip, zero, 4) != 0; /* multicast, broadcast */
+		return a->ip[0] < 224 &&
+		       memcmp(a->ip, zero, 4) != 0; /* multicast, broadcast */
 	return a->ip[0] != 0xff && memcmp(a->ip, zero, 16) != 0;
 }
 

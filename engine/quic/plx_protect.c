@@ -39,7 +39,7 @@ key_alloc(struct plx_quic *q, size_t sz, void **mem)
 
 	if (k == NULL)
 		return NULL;
-	*k = (struct key){ .q = q };
+	*k = (struct key){.q = q};
 	p = (uintptr_t)(k + 1);
 	*mem = (void *)((p + PLX_CACHE_LINE - 1) & ~(uintptr_t)(PLX_CACHE_LINE - 1));
 	return k;
@@ -94,43 +94,49 @@ plx_protect_free(void *handle)
 
 int
 plx_protect_encrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead,
-		    const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *src, size_t len,
-		    const uint8_t *nonce, size_t nonce_len, const uint8_t *aad, size_t aad_len)
+                    const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *src, size_t len,
+                    const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                    size_t aad_len)
 {
 	struct key *k;
 
 	if (plx_unlikely(!is_ours(ctx->native_handle)))
-		return ngtcp2_crypto_encrypt_cb(dst, aead, ctx, src, len, nonce, nonce_len, aad,
-						aad_len);
+		return ngtcp2_crypto_encrypt_cb(dst, aead, ctx, src, len, nonce, nonce_len,
+		                                aad, aad_len);
 	k = key_of(ctx->native_handle);
 	if (plx_unlikely(plx_crypt_seal(k->q->d.crypt, k->aead, dst, src, len, nonce, aad,
-					aad_len) != 0))
+	                                aad_len) != 0))
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	return 0;
 }
 
 int
 plx_protect_decrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead,
-		    const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *src, size_t len,
-		    const uint8_t *nonce, size_t nonce_len, const uint8_t *aad, size_t aad_len)
+                    const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *src, size_t len,
+                    const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                    size_t aad_len)
 {
 	struct key *k;
 
 	if (plx_unlikely(!is_ours(ctx->native_handle)))
-		return ngtcp2_crypto_decrypt_cb(dst, aead, ctx, src, len, nonce, nonce_len, aad,
-						aad_len);
+		return ngtcp2_crypto_decrypt_cb(dst, aead, ctx, src, len, nonce, nonce_len,
+		                                aad, aad_len);
 	if (plx_unlikely(len < PLX_AEAD_TAG_LEN))
 		return NGTCP2_ERR_DECRYPT;
 	k = key_of(ctx->native_handle);
 	if (plx_unlikely(plx_crypt_open(k->q->d.crypt, k->aead, dst, src, len, nonce, aad,
-					aad_len) != 0))
+	                                aad_len) != 0)) {
+		plx_obs_drop(k->q->d.obs, PLX_DROP_QUIC_DECRYPT, 1);
 		return NGTCP2_ERR_DECRYPT;
+	}
+	if (k->q->stop_conn != NULL && (aad[0] & 0x80) == 0)
+		plx_stop_scan(k->q, dst, len - PLX_AEAD_TAG_LEN);
 	return 0;
 }
 
 int
 plx_protect_mask(uint8_t *dst, const ngtcp2_crypto_cipher *hp,
-		 const ngtcp2_crypto_cipher_ctx *ctx, const uint8_t *sample)
+                 const ngtcp2_crypto_cipher_ctx *ctx, const uint8_t *sample)
 {
 	struct key *k;
 
@@ -161,8 +167,8 @@ plx_protect_del_cipher(ngtcp2_conn *nc, ngtcp2_crypto_cipher_ctx *ctx, void *use
 }
 
 static int
-next_key(struct plx_conn *c, uint8_t *secret, uint8_t *iv, void **handle, const uint8_t *cur,
-	 size_t secret_len)
+next_key(struct plx_conn *c, uint8_t *secret, uint8_t *iv, void **handle,
+         const uint8_t *cur, size_t secret_len)
 {
 	uint32_t version = ngtcp2_conn_get_negotiated_version(c->nc);
 	struct plx_keys keys;
@@ -180,16 +186,17 @@ next_key(struct plx_conn *c, uint8_t *secret, uint8_t *iv, void **handle, const 
 /* Key update, RFC 9001 section 6: new AEAD keys and IVs, the header protection keys stay. */
 int
 plx_protect_update(ngtcp2_conn *nc, uint8_t *rx_secret, uint8_t *tx_secret,
-		   ngtcp2_crypto_aead_ctx *rx_ctx, uint8_t *rx_iv,
-		   ngtcp2_crypto_aead_ctx *tx_ctx, uint8_t *tx_iv, const uint8_t *cur_rx,
-		   const uint8_t *cur_tx, size_t secret_len, void *user)
+                   ngtcp2_crypto_aead_ctx *rx_ctx, uint8_t *rx_iv,
+                   ngtcp2_crypto_aead_ctx *tx_ctx, uint8_t *tx_iv, const uint8_t *cur_rx,
+                   const uint8_t *cur_tx, size_t secret_len, void *user)
 {
 	struct plx_conn *c = user;
 
 	(void)nc;
 	if (next_key(c, rx_secret, rx_iv, &rx_ctx->native_handle, cur_rx, secret_len) != 0)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
-	if (next_key(c, tx_secret, tx_iv, &tx_ctx->native_handle, cur_tx, secret_len) != 0) {
+	if (next_key(c, tx_secret, tx_iv, &tx_ctx->native_handle, cur_tx, secret_len) !=
+	    0) {
 		plx_protect_free(rx_ctx->native_handle);
 		rx_ctx->native_handle = NULL;
 		return NGTCP2_ERR_CALLBACK_FAILURE;

@@ -22,22 +22,22 @@ void
 plx_quic_cfg_init(struct plx_quic_cfg *cfg)
 {
 	*cfg = (struct plx_quic_cfg){
-		.conns_max = 4096,
-		.handshakes_max = 1024,
-		.handshake_timeout_ms = 10000,
-		.idle_timeout_ms = 30000,
-		.max_data = UINT64_C(16) << 20,
-		.max_stream_data = UINT64_C(4) << 20,
-		.max_streams_bidi = 256,
-		.max_streams_uni = 16,
-		.max_tx_udp_payload = 1452,
-		.ack_thresh = 2,
-		.migration = true,
-		.cc = PLX_CC_CUBIC,
-		.retry = PLX_RETRY_OFF,
-		.retry_half_open = 100,
-		.initial_rtt_ms = 333,
-		.node = -1,
+	        .conns_max = 4096,
+	        .handshakes_max = 1024,
+	        .handshake_timeout_ms = 10000,
+	        .idle_timeout_ms = 30000,
+	        .max_data = UINT64_C(16) << 20,
+	        .max_stream_data = UINT64_C(4) << 20,
+	        .max_streams_bidi = 256,
+	        .max_streams_uni = 16,
+	        .max_tx_udp_payload = 1452,
+	        .ack_thresh = 2,
+	        .migration = true,
+	        .cc = PLX_CC_CUBIC,
+	        .retry = PLX_RETRY_OFF,
+	        .retry_half_open = 100,
+	        .initial_rtt_ms = 333,
+	        .node = -1,
 	};
 }
 
@@ -176,14 +176,16 @@ plx_tx_leave(struct plx_conn *c)
 static int
 make_memory(struct plx_quic *q)
 {
-	struct plx_slab_cfg sc = { .limit = q->cfg.slab_limit, .node = q->cfg.node };
+	struct plx_slab_cfg sc = {.limit = q->cfg.slab_limit, .node = q->cfg.node};
 	uint32_t cnt = q->cfg.conns_max, places = 64;
 
 	while (places < 4 * cnt)
 		places *= 2;
 	if (plx_region_map(&q->region, cnt * sizeof(struct plx_conn), q->cfg.node) != 0 ||
-	    plx_region_map(&q->heap_region, cnt * sizeof(struct plx_heap_item), q->cfg.node) != 0 ||
-	    plx_region_map(&q->srt_region, places * sizeof(struct plx_srt), q->cfg.node) != 0 ||
+	    plx_region_map(&q->heap_region, cnt * sizeof(struct plx_heap_item),
+	                   q->cfg.node) != 0 ||
+	    plx_region_map(&q->srt_region, places * sizeof(struct plx_srt), q->cfg.node) !=
+	            0 ||
 	    plx_slab_new(&q->slab, &sc) != 0)
 		return PLX_E_NOMEM;
 	q->srt = q->srt_region.base;
@@ -196,17 +198,17 @@ make_memory(struct plx_quic *q)
 		q->conns[i].slot = i;
 		slot_push(q, &q->conns[i]);
 	}
-	q->mem = (ngtcp2_mem){ .user_data = q->slab,
-			       .malloc = mem_malloc,
-			       .free = mem_free,
-			       .calloc = mem_calloc,
-			       .realloc = mem_realloc };
+	q->mem = (ngtcp2_mem){.user_data = q->slab,
+	                      .malloc = mem_malloc,
+	                      .free = mem_free,
+	                      .calloc = mem_calloc,
+	                      .realloc = mem_realloc};
 	return 0;
 }
 
 int
 plx_quic_new(struct plx_quic **out, const struct plx_quic_cfg *cfg,
-	     const struct plx_quic_deps *deps)
+             const struct plx_quic_deps *deps)
 {
 	static const uint8_t no_key[sizeof(cfg->token_key)];
 	struct plx_quic *q;
@@ -221,9 +223,11 @@ plx_quic_new(struct plx_quic **out, const struct plx_quic_cfg *cfg,
 	q->d = *deps;
 	if (q->cfg.slab_limit == 0)
 		q->cfg.slab_limit = q->cfg.conns_max * (size_t)(48 << 10);
-	q->reserve = q->cfg.slab_limit / 16 > RESERVE_MIN ? q->cfg.slab_limit / 16 : RESERVE_MIN;
+	q->reserve =
+	        q->cfg.slab_limit / 16 > RESERVE_MIN ? q->cfg.slab_limit / 16 : RESERVE_MIN;
 	if (memcmp(q->cfg.token_key, no_key, sizeof(no_key)) == 0)
 		plx_rand_bytes(q->d.rand, q->cfg.token_key, sizeof(q->cfg.token_key));
+	PLX_ACT_AS_WORKER();
 	plx_bucket_init(&q->reset_rate, RESETS_PER_S, ANSWER_BURST);
 	plx_bucket_init(&q->vn_rate, VNS_PER_S, ANSWER_BURST);
 	plx_bucket_init(&q->refuse_rate, REFUSALS_PER_S, ANSWER_BURST);
@@ -255,6 +259,7 @@ plx_quic_free(struct plx_quic *q)
 {
 	if (q == NULL)
 		return;
+	PLX_ACT_AS_WORKER();
 	plx_quic_abort_all(q);
 	plx_slab_free(q->slab);
 	plx_region_unmap(&q->region);
@@ -275,9 +280,9 @@ static void
 fill_settings(const struct plx_quic *q, ngtcp2_settings *s, uint32_t handshake_ms)
 {
 	static const ngtcp2_cc_algo algo[] = {
-		[PLX_CC_CUBIC] = NGTCP2_CC_ALGO_CUBIC,
-		[PLX_CC_RENO] = NGTCP2_CC_ALGO_RENO,
-		[PLX_CC_BBR] = NGTCP2_CC_ALGO_BBR,
+	        [PLX_CC_CUBIC] = NGTCP2_CC_ALGO_CUBIC,
+	        [PLX_CC_RENO] = NGTCP2_CC_ALGO_RENO,
+	        [PLX_CC_BBR] = NGTCP2_CC_ALGO_BBR,
 	};
 
 	ngtcp2_settings_default(s);
@@ -334,7 +339,7 @@ retry_wanted(const struct plx_quic *q)
 
 static int
 make_server(struct plx_conn *c, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd,
-	    const struct plx_token *token)
+            const struct plx_token *token)
 {
 	struct plx_quic *q = c->q;
 	ngtcp2_transport_params params;
@@ -359,11 +364,13 @@ make_server(struct plx_conn *c, const struct plx_dgram *dg, const ngtcp2_pkt_hd 
 		params.retry_scid_present = 1;
 	}
 	if (plx_conn_new_cid(c, &scid, params.stateless_reset_token) != 0 ||
-	    ngtcp2_conn_server_new(&c->nc, &hd->scid, &scid, &c->path[0].ps.path, hd->version,
-				   &plx_server_callbacks, &settings, &params, &q->mem, c) != 0)
+	    ngtcp2_conn_server_new(&c->nc, &hd->scid, &scid, &c->path[0].ps.path,
+	                           hd->version, &plx_server_callbacks, &settings, &params,
+	                           &q->mem, c) != 0)
 		return PLX_E_NOMEM;
 	if (q->cfg.keep_alive_ms > 0)
-		ngtcp2_conn_set_keep_alive_timeout(c->nc, q->cfg.keep_alive_ms * PLX_NS_PER_MS);
+		ngtcp2_conn_set_keep_alive_timeout(c->nc,
+		                                   q->cfg.keep_alive_ms * PLX_NS_PER_MS);
 	return plx_tls_sess_new(c, q->d.tls_server, NULL, NULL, false);
 }
 
@@ -407,7 +414,8 @@ early_take(struct plx_conn *c, const struct plx_dgram *dg)
 		struct plx_dgram again = *dg;
 
 		if (e->at_ns == 0 || q->now - e->at_ns > PLX_EARLY_LIFE_NS ||
-		    e->cid_len != c->first_len || memcmp(e->cid, c->first_cid, e->cid_len) != 0 ||
+		    e->cid_len != c->first_len ||
+		    memcmp(e->cid, c->first_cid, e->cid_len) != 0 ||
 		    memcmp(&e->path, &dg->path, sizeof(e->path)) != 0)
 			continue;
 		e->at_ns = 0;
@@ -423,7 +431,7 @@ static void
 rx_opening(struct plx_conn *c, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd)
 {
 	struct plx_quic *q = c->q;
-	ngtcp2_pkt_info pi = { .ecn = dg->ecn };
+	ngtcp2_pkt_info pi = {.ecn = dg->ecn};
 	int rv;
 
 	rv = ngtcp2_conn_read_pkt(c->nc, &c->rx_ps.path, &pi, dg->data, dg->len, q->now);
@@ -455,7 +463,8 @@ accept_conn(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd 
 	struct plx_conn *c;
 
 	if (q->draining || q->mem_tight) {
-		refuse(q, dg, hd, q->draining ? PLX_DROP_QUIC_NO_SERVER : PLX_DROP_QUIC_MEMORY);
+		refuse(q, dg, hd,
+		       q->draining ? PLX_DROP_QUIC_NO_SERVER : PLX_DROP_QUIC_MEMORY);
 		return;
 	}
 	plx_token_check(q, dg, hd, &token);
@@ -473,7 +482,7 @@ accept_conn(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd 
 	}
 	c = slot_take(q);
 	if (c == NULL || plx_steer_first_add(q->d.steer, hd->dcid.data, hd->dcid.datalen,
-					     c->slot) != 0) {
+	                                     c->slot) != 0) {
 		if (c != NULL)
 			undo(c);
 		refuse(q, dg, hd, PLX_DROP_QUIC_CONN_LIMIT);
@@ -540,7 +549,8 @@ static bool
 rx_new_path(struct plx_conn *c, const struct plx_dgram *dg)
 {
 	if (memcmp(&dg->path, &c->path[0].tx.path, sizeof(dg->path)) != 0 &&
-	    (!c->q->cfg.migration || c->state != PLX_CONN_OPEN || !plx_path_sane(&dg->path))) {
+	    (!c->q->cfg.migration || c->state != PLX_CONN_OPEN ||
+	     !plx_path_sane(&dg->path))) {
 		plx_obs_drop(c->q->d.obs, PLX_DROP_QUIC_MIGRATION, 1);
 		return false;
 	}
@@ -553,7 +563,7 @@ static void
 rx_conn(struct plx_conn *c, const struct plx_dgram *dg)
 {
 	struct plx_quic *q = c->q;
-	ngtcp2_pkt_info pi = { .ecn = dg->ecn };
+	ngtcp2_pkt_info pi = {.ecn = dg->ecn};
 	int rv;
 
 	if (plx_unlikely(c->nc == NULL || c->close_wanted)) {
@@ -564,7 +574,14 @@ rx_conn(struct plx_conn *c, const struct plx_dgram *dg)
 	    !rx_new_path(c, dg))
 		return;
 	plx_obs_add(q->d.obs, PLX_COUNT_quic_rx_pkts, 1);
+	if (c->app != NULL && c->app->on_stream_stop != NULL) {
+		q->stop_conn = c;
+		q->stop_cnt = 0;
+	}
 	rv = ngtcp2_conn_read_pkt(c->nc, &c->rx_ps.path, &pi, dg->data, dg->len, q->now);
+	q->stop_conn = NULL;
+	if (plx_unlikely(q->stop_cnt > 0) && rv == 0)
+		rv = plx_stop_tell(c);
 	if (plx_unlikely(rv != 0)) {
 		plx_conn_fail(c, rv);
 		return;
@@ -587,6 +604,24 @@ check_memory(struct plx_quic *q)
 	q->mem_out = left < q->reserve;
 }
 
+/*
+ * A packet's bytes come from another core or from the NIC, so the first touch of each cache line
+ * waits for it. The next packet is fetched while this one is worked on.
+ */
+static inline void
+prefetch_read(const uint8_t *p, uint16_t len)
+{
+	for (uint16_t off = 0; off < len; off += PLX_CACHE_LINE)
+		__builtin_prefetch(p + off, 0, 3);
+}
+
+static inline void
+prefetch_write(uint8_t *p, uint16_t len)
+{
+	for (uint16_t off = 0; off < len; off += PLX_CACHE_LINE)
+		__builtin_prefetch(p + off, 1, 3);
+}
+
 void
 plx_quic_rx_burst(struct plx_quic *q, struct plx_dgram *dg, uint16_t cnt, uint64_t now_ns)
 {
@@ -595,8 +630,10 @@ plx_quic_rx_burst(struct plx_quic *q, struct plx_dgram *dg, uint16_t cnt, uint64
 	for (uint16_t i = 0; i < cnt; i++) {
 		struct plx_conn *c;
 
+		if (i + 1 < cnt)
+			prefetch_read(dg[i + 1].data, dg[i + 1].len);
 		if (plx_unlikely(q->mem_out && (dg[i].verdict == PLX_VERDICT_CONN ||
-						dg[i].verdict == PLX_VERDICT_NEW))) {
+		                                dg[i].verdict == PLX_VERDICT_NEW))) {
 			plx_obs_drop(q->d.obs, PLX_DROP_QUIC_MEMORY, 1);
 			continue;
 		}
@@ -644,13 +681,12 @@ ask(struct plx_conn *c, struct plx_tx_next *next)
 {
 	int rc;
 
-	*next = (struct plx_tx_next){ .stream_id = -1 };
-	if (c->app == NULL || c->app->next_tx == NULL || c->close_wanted ||
-	    ngtcp2_conn_get_max_data_left(c->nc) == 0)
+	*next = (struct plx_tx_next){.stream_id = -1};
+	if (c->app == NULL || c->app->next_tx == NULL || c->close_wanted)
 		return 0;
 	rc = c->app->next_tx(c->ctx, next);
 	if (rc <= 0)
-		*next = (struct plx_tx_next){ .stream_id = -1 };
+		*next = (struct plx_tx_next){.stream_id = -1};
 	return rc < 0 ? NGTCP2_ERR_CALLBACK_FAILURE : 0;
 }
 
@@ -662,9 +698,9 @@ done(struct plx_conn *c, const struct plx_tx_next *next, ngtcp2_ssize len)
 	plx_obs_add(c->q->d.obs, PLX_COUNT_stream_tx_bytes, (uint64_t)len);
 	if (c->app->tx_done == NULL)
 		return 0;
-	return c->app->tx_done(c->ctx, next->stream_id, (size_t)len, fin) < 0 ?
-		       NGTCP2_ERR_CALLBACK_FAILURE :
-		       0;
+	return c->app->tx_done(c->ctx, next->stream_id, (size_t)len, fin) < 0
+	               ? NGTCP2_ERR_CALLBACK_FAILURE
+	               : 0;
 }
 
 static int
@@ -684,29 +720,37 @@ static ngtcp2_ssize
 write_pkt(struct plx_conn *c, struct plx_txpkt *out, ngtcp2_path *path, ngtcp2_pkt_info *pi)
 {
 	struct plx_tx_next next;
+	bool mute = false; /* the connection's own limit is reached */
+	unsigned asks = 0;
 	int rv = 0;
 
-	for (unsigned asks = 0;; asks++) {
+	for (;;) {
 		uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
 		ngtcp2_ssize n, len = -1;
 
-		if (rv == 0 && asks < ASKS_PER_PKT)
+		if (rv == 0 && !mute && asks < ASKS_PER_PKT) {
+			asks++;
 			rv = ask(c, &next);
-		else
-			next = (struct plx_tx_next){ .stream_id = -1 };
+		} else {
+			next = (struct plx_tx_next){.stream_id = -1};
+		}
 		if (next.stream_id >= 0)
 			flags = NGTCP2_WRITE_STREAM_FLAG_MORE |
-				(next.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0);
-		n = ngtcp2_conn_writev_stream(c->nc, path, pi, out->buf, out->cap, &len, flags,
-					      next.stream_id, (const ngtcp2_vec *)next.vec,
-					      next.cnt, c->q->now);
+			        (next.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0);
+		n = ngtcp2_conn_writev_stream(
+		        c->nc, path, pi, out->buf, out->cap, &len, flags, next.stream_id,
+		        (const ngtcp2_vec *)next.vec, next.cnt, c->q->now);
 		if (len >= 0 && next.stream_id >= 0 && rv == 0)
 			rv = done(c, &next, len);
 		switch (n) {
 		case NGTCP2_ERR_WRITE_MORE:
 			continue;
 		case NGTCP2_ERR_STREAM_DATA_BLOCKED:
-			rv = tell(c, c->app->tx_blocked, next.stream_id);
+			/* MAX_DATA brings the connection back, and the stream must be offered
+			 * then: what blocks is not its own limit. */
+			mute = ngtcp2_conn_get_max_data_left(c->nc) == 0;
+			if (!mute)
+				rv = tell(c, c->app->tx_blocked, next.stream_id);
 			continue;
 		case NGTCP2_ERR_STREAM_SHUT_WR:
 		case NGTCP2_ERR_STREAM_NOT_FOUND:
@@ -715,6 +759,7 @@ write_pkt(struct plx_conn *c, struct plx_txpkt *out, ngtcp2_path *path, ngtcp2_p
 		default:
 			if (rv != 0)
 				c->app_err = rv;
+			c->tx_cut = n == 0 && asks == ASKS_PER_PKT && !mute;
 			return n > 0 || rv == 0 ? n : rv;
 		}
 	}
@@ -737,7 +782,7 @@ write_conn(struct plx_conn *c, struct plx_txpkt *out, uint16_t cnt, bool *more)
 	*more = false;
 	ngtcp2_path_storage_zero(&ps);
 	while (n < cnt && bytes < quantum && !c->close_wanted && c->app_err == 0) {
-		ngtcp2_pkt_info pi = { 0 };
+		ngtcp2_pkt_info pi = {0};
 
 		rv = write_pkt(c, &out[n], &ps.path, &pi);
 		if (rv <= 0)
@@ -754,7 +799,7 @@ write_conn(struct plx_conn *c, struct plx_txpkt *out, uint16_t cnt, bool *more)
 		plx_conn_fail(c, rv < 0 ? (int)rv : c->app_err);
 		return n;
 	}
-	*more = rv > 0 || c->close_wanted;
+	*more = rv > 0 || c->close_wanted || c->tx_cut;
 	plx_conn_rearm(c);
 	return n;
 }
@@ -806,17 +851,19 @@ make_client(struct plx_conn *c, const struct plx_quic_dial *d)
 	dcid.datalen = PLX_CID_LEN - 1;
 	plx_rand_bytes(q->d.rand, dcid.data, dcid.datalen);
 	if (plx_conn_new_cid(c, &scid, token) != 0 ||
-	    ngtcp2_conn_client_new(&c->nc, &dcid, &scid, &c->path[0].ps.path, NGTCP2_PROTO_VER_V1,
-				   &plx_client_callbacks, &settings, &params, &q->mem, c) != 0)
+	    ngtcp2_conn_client_new(&c->nc, &dcid, &scid, &c->path[0].ps.path,
+	                           NGTCP2_PROTO_VER_V1, &plx_client_callbacks, &settings,
+	                           &params, &q->mem, c) != 0)
 		return PLX_E_NOMEM;
 	if (q->cfg.keep_alive_ms > 0)
-		ngtcp2_conn_set_keep_alive_timeout(c->nc, q->cfg.keep_alive_ms * PLX_NS_PER_MS);
+		ngtcp2_conn_set_keep_alive_timeout(c->nc,
+		                                   q->cfg.keep_alive_ms * PLX_NS_PER_MS);
 	return plx_tls_sess_new(c, q->d.tls_client, d->sni, d->alpn, d->verify);
 }
 
 int
 plx_quic_dial(struct plx_quic *q, const struct plx_quic_dial *d, uint64_t now_ns,
-	      struct plx_conn_id *id)
+              struct plx_conn_id *id)
 {
 	struct plx_conn *c;
 	int rc;
@@ -849,8 +896,8 @@ plx_quic_find(struct plx_quic *q, struct plx_conn_id id)
 {
 	struct plx_conn *c = plx_quic_slot(q, plx_conn_id_slot(id));
 
-	if (c == NULL || plx_conn_id_worker(id) != q->d.worker || c->gen != plx_conn_id_gen(id) ||
-	    c->nc == NULL || c->app_closed)
+	if (c == NULL || plx_conn_id_worker(id) != q->d.worker ||
+	    c->gen != plx_conn_id_gen(id) || c->nc == NULL || c->app_closed)
 		return NULL;
 	return c;
 }

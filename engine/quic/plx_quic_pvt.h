@@ -14,6 +14,7 @@
  *     plx_path.c       addresses of ngtcp2 and ours
  *     plx_stateless.c  answers without a connection: version negotiation, Retry, reset, refusal
  *     plx_srt.c        stateless reset tokens of peers
+ *     plx_stop.c       STOP_SENDING, which ngtcp2 does not report
  *     plx_timer.c      heap of deadlines
  *     plx_protect.c    packet protection: ngtcp2's callbacks on engine/crypt
  *     plx_tls*.c       TLS
@@ -50,7 +51,7 @@ enum plx_conn_state {
 #define PLX_CONN_STATE_ENUM(name, text) PLX_CONN_##name,
 	PLX_CONN_STATE_LIST(PLX_CONN_STATE_ENUM)
 #undef PLX_CONN_STATE_ENUM
-	PLX_CONN_STATE_CNT
+	        PLX_CONN_STATE_CNT
 };
 
 /** Paths of a connection: the current one, and two more while addresses are validated. */
@@ -67,30 +68,34 @@ enum plx_conn_state {
 
 /** An address pair in both forms. */
 struct plx_conn_path {
-	struct plx_tx_path tx;	/**< what engine/net sends by */
+	struct plx_tx_path tx;  /**< what engine/net sends by */
 	ngtcp2_path_storage ps; /**< the same for ngtcp2 */
 };
 
 struct plx_conn {
-	/* Each packet. */
+	/* First line: written and read with each packet. */
 	ngtcp2_conn *nc; /**< NULL in FREE, CLOSING, DRAINING */
 	struct plx_quic *q;
 	const struct plx_app *app; /**< NULL until established */
 	void *ctx;
-	struct plx_conn *tx_next, *tx_prev; /**< rotation list of those that want to write */
-	uint64_t expiry_ns;		    /**< deadline; PLX_TIME_NEVER = none */
-	uint32_t heap_idx;		    /**< place in the heap, PLX_HEAP_NONE */
+	struct plx_conn *tx_next,
+	        *tx_prev;   /**< rotation list of those that want to write */
+	uint64_t expiry_ns; /**< deadline; PLX_TIME_NEVER = none */
+	uint32_t heap_idx;  /**< place in the heap, PLX_HEAP_NONE */
 	uint32_t slot;
-	uint32_t gen;	   /**< of the handle; its low 16 bits stand in connection IDs */
-	uint8_t state;	   /**< enum plx_conn_state */
-	bool in_tx;	   /**< in the rotation list */
+
+	/* Second and third: read with each packet, written when an address changes. */
+	uint32_t gen;      /**< of the handle; its low 16 bits stand in connection IDs */
+	int app_err;       /**< what an application's refusal while writing became */
+	uint8_t state;     /**< enum plx_conn_state */
+	bool in_tx;        /**< in the rotation list */
 	bool close_wanted; /**< a CONNECTION_CLOSE is to be written */
 	bool app_closed;   /**< on_conn_closed or on_failed was called */
 	bool is_server;
-	bool got_reset;	 /**< a stateless reset was recognised */
-	int app_err;	   /**< what an application's refusal while writing became */
-	uint8_t path_next; /**< entry of path[] that a new path takes, 1.. */
-	struct plx_path rx_path; /**< path of the last datagram */
+	bool tx_cut;               /**< blocked streams took all questions of one packet */
+	bool got_reset;            /**< a stateless reset was recognised */
+	uint8_t path_next;         /**< entry of path[] that a new path takes, 1.. */
+	struct plx_path rx_path;   /**< path of the last datagram */
 	ngtcp2_path_storage rx_ps; /**< the same for ngtcp2 */
 	struct plx_conn_path path[PLX_CONN_PATHS]; /**< [0] is the current one */
 
@@ -99,12 +104,13 @@ struct plx_conn {
 	const struct plx_suite *suite;
 	uint8_t *close_pkt; /**< CLOSING: the packet that answers; from the slab */
 	uint16_t close_len;
-	uint32_t close_rx;   /**< CLOSING: datagrams since the close */
-	uint32_t close_next; /**< CLOSING: the datagram that is answered next: 1, 2, 4, 8 .. */
-	ngtcp2_ccerr ccerr;  /**< what close_wanted writes */
+	uint32_t close_rx; /**< CLOSING: datagrams since the close */
+	uint32_t
+	        close_next; /**< CLOSING: the datagram that is answered next: 1, 2, 4, 8 .. */
+	ngtcp2_ccerr ccerr; /**< what close_wanted writes */
 	struct plx_close_info why;
 	uint64_t srt[PLX_CONN_TOKENS]; /**< hashes of the peer's reset tokens, 0 = none */
-	uint16_t cid_seq;	       /**< IDs issued */
+	uint16_t cid_seq;              /**< IDs issued */
 	uint8_t first_len; /**< server: client's first destination ID, in steering's table */
 	uint8_t first_cid[NGTCP2_MAX_CIDLEN];
 	uint8_t post_hdr[4]; /**< client: header of a TLS message after the handshake */
@@ -118,11 +124,14 @@ struct plx_conn {
 	void (*on_failed)(void *arg, uint64_t user, const struct plx_close_info *why);
 	void *on_failed_arg;
 	const struct plx_proto *proto; /**< chosen by ALPN */
-	const char *cipher;	       /**< OpenSSL's constant */
-	char *sni;		       /**< from the slab, or NULL */
+	const char *cipher;            /**< OpenSSL's constant */
+	char *sni;                     /**< from the slab, or NULL */
 	uint32_t version;
 	uint32_t free_next; /**< FREE: next slot of the list */
 } PLX_CACHE_ALIGNED;
+PLX_STATIC_ASSERT(offsetof(struct plx_conn, gen) == PLX_CACHE_LINE, "first line");
+PLX_STATIC_ASSERT(offsetof(struct plx_conn, path) <= 4 * PLX_CACHE_LINE, "hot part");
+PLX_STATIC_ASSERT(sizeof(struct plx_conn) <= 24 * PLX_CACHE_LINE, "what a slot costs");
 
 /** A stateless answer that waits for a buffer. */
 #define PLX_RESP_SZ  576 /**< version negotiation with two IDs of 255 bytes is the longest */
@@ -139,7 +148,7 @@ struct plx_resp {
  * wait here, not in a connection, because their address is not validated: the ring is all the
  * memory that such packets can take.
  */
-#define PLX_EARLY_CNT	  32
+#define PLX_EARLY_CNT     32
 #define PLX_EARLY_LIFE_NS (3 * PLX_NS_PER_S)
 
 struct plx_early {
@@ -150,6 +159,14 @@ struct plx_early {
 	uint8_t cid_len;
 	uint8_t cid[NGTCP2_MAX_CIDLEN];
 	uint8_t data[1500];
+};
+
+/** STOP_SENDING frames of one packet that are reported; more come in no honest packet. */
+#define PLX_STOP_MAX 32
+
+struct plx_stop {
+	int64_t stream_id;
+	uint64_t code;
 };
 
 /** Tokens that refill with time, so many per second. */
@@ -178,13 +195,13 @@ struct plx_quic {
 	struct plx_conn *tx_head, *tx_tail;
 	struct plx_heap_item *heap;
 	uint32_t heap_cnt;
-	uint32_t conn_cnt;  /**< slots in use */
-	uint32_t half_open; /**< server connections in the handshake */
+	uint32_t conn_cnt;             /**< slots in use */
+	uint32_t half_open;            /**< server connections in the handshake */
 	uint32_t free_head, free_tail; /**< FIFO of free slots, UINT32_MAX = empty */
 	uint32_t retry_seq;
-	bool draining;	/**< no new connections */
+	bool draining;  /**< no new connections */
 	bool mem_tight; /**< below the reserve for new connections */
-	bool mem_out;	/**< below the reserve for datagrams */
+	bool mem_out;   /**< below the reserve for datagrams */
 	size_t reserve; /**< bytes */
 	ngtcp2_mem mem;
 	struct plx_slab *slab;
@@ -195,6 +212,11 @@ struct plx_quic {
 	struct plx_bucket reset_rate, vn_rate, refuse_rate;
 	uint16_t resp_head, resp_cnt;
 	struct plx_resp resp[PLX_RESP_CNT];
+	struct plx_conn
+	        *stop_conn;      /**< while it reads: who wants to hear of STOP_SENDING */
+	uint64_t stop_discarded; /**< its discarded packets when the first one was seen */
+	uint16_t stop_cnt;
+	struct plx_stop stop[PLX_STOP_MAX];
 	uint32_t early_next;
 	struct plx_early early[PLX_EARLY_CNT];
 };
@@ -216,6 +238,8 @@ void plx_tx_leave(struct plx_conn *c) PLX_ON_WORKER;
 /* plx_conn.c */
 
 extern const ngtcp2_callbacks plx_client_callbacks, plx_server_callbacks;
+/** What the drawing of states allows. */
+bool plx_conn_may_follow(enum plx_conn_state from, enum plx_conn_state to) PLX_ANY_THREAD;
 /** The one place where the state changes; a successor that the drawing lacks is a bug. */
 void plx_conn_set_state(struct plx_conn *c, enum plx_conn_state to) PLX_ON_WORKER;
 /** Next connection ID of c and its reset token. PLX_E_FULL: used up. */
@@ -254,28 +278,29 @@ bool plx_path_sane(const struct plx_path *p) PLX_ON_WORKER;
 /* plx_stateless.c */
 
 void plx_stateless_vn(struct plx_quic *q, const struct plx_dgram *dg,
-		      const ngtcp2_version_cid *vc) PLX_ON_WORKER;
+                      const ngtcp2_version_cid *vc) PLX_ON_WORKER;
 void plx_stateless_retry(struct plx_quic *q, const struct plx_dgram *dg,
-			 const ngtcp2_pkt_hd *hd) PLX_ON_WORKER;
+                         const ngtcp2_pkt_hd *hd) PLX_ON_WORKER;
 void plx_stateless_reset(struct plx_quic *q, const struct plx_dgram *dg) PLX_ON_WORKER;
 void plx_stateless_close(struct plx_quic *q, const struct plx_dgram *dg,
-			 const ngtcp2_pkt_hd *hd, uint64_t code) PLX_ON_WORKER;
+                         const ngtcp2_pkt_hd *hd, uint64_t code) PLX_ON_WORKER;
 /** Queues a copy of a packet; false: the queue is full (counted). */
 bool plx_resp_put(struct plx_quic *q, const struct plx_path *path, const uint8_t *pkt,
-		  size_t len) PLX_ON_WORKER;
-uint16_t plx_resp_take(struct plx_quic *q, struct plx_txpkt *out, uint16_t cnt) PLX_ON_WORKER;
+                  size_t len) PLX_ON_WORKER;
+uint16_t plx_resp_take(struct plx_quic *q, struct plx_txpkt *out, uint16_t cnt)
+        PLX_ON_WORKER;
 void plx_bucket_init(struct plx_bucket *b, uint32_t per_s, uint32_t burst) PLX_ON_WORKER;
 bool plx_bucket_take(struct plx_bucket *b, uint64_t now_ns) PLX_ON_WORKER;
 
 /** What the token of a first packet proved. */
 struct plx_token {
 	ngtcp2_token_type type; /**< UNKNOWN: no address validation */
-	ngtcp2_cid odcid;	/**< RETRY: the client's first destination ID */
-	bool bad_retry;		/**< a Retry token that does not verify */
+	ngtcp2_cid odcid;       /**< RETRY: the client's first destination ID */
+	bool bad_retry;         /**< a Retry token that does not verify */
 };
 
-void plx_token_check(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd,
-		     struct plx_token *out) PLX_ON_WORKER;
+void plx_token_check(struct plx_quic *q, const struct plx_dgram *dg,
+                     const ngtcp2_pkt_hd *hd, struct plx_token *out) PLX_ON_WORKER;
 /** Writes a NEW_TOKEN token. @return bytes, <= 0 on failure */
 ngtcp2_ssize plx_token_make(struct plx_conn *c, uint8_t *dst) PLX_ON_WORKER;
 
@@ -287,6 +312,13 @@ void plx_srt_del_all(struct plx_conn *c) PLX_ON_WORKER;
 /** The connection that a packet may be a stateless reset of, NULL none. */
 struct plx_conn *plx_srt_find(struct plx_quic *q, const struct plx_dgram *dg) PLX_ON_WORKER;
 
+/* plx_stop.c */
+
+/** Notes the STOP_SENDING frames of a 1-RTT packet just opened. */
+void plx_stop_scan(struct plx_quic *q, const uint8_t *p, size_t len) PLX_ON_WORKER;
+/** Tells the application what the last packet brought. @return 0 or NGTCP2_ERR_* */
+int plx_stop_tell(struct plx_conn *c) PLX_ON_WORKER;
+
 /* plx_timer.c */
 
 void plx_timer_set(struct plx_conn *c, uint64_t when) PLX_ON_WORKER;
@@ -295,25 +327,28 @@ void plx_timer_clear(struct plx_conn *c) PLX_ON_WORKER;
 /* plx_protect.c */
 
 /** Handle of an AEAD or header protection key for ngtcp2. NULL: no memory, or refused. */
-void *plx_protect_key(struct plx_quic *q, enum plx_aead aead, const uint8_t *key) PLX_ON_WORKER;
-void *plx_protect_hp(struct plx_quic *q, enum plx_aead aead, const uint8_t *key) PLX_ON_WORKER;
+void *plx_protect_key(struct plx_quic *q, enum plx_aead aead, const uint8_t *key)
+        PLX_ON_WORKER;
+void *plx_protect_hp(struct plx_quic *q, enum plx_aead aead, const uint8_t *key)
+        PLX_ON_WORKER;
 void plx_protect_free(void *handle) PLX_ON_WORKER;
 
 int plx_protect_encrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead,
-			const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *src, size_t len,
-			const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
-			size_t aad_len);
+                        const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *src, size_t len,
+                        const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                        size_t aad_len);
 int plx_protect_decrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead,
-			const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *src, size_t len,
-			const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
-			size_t aad_len);
+                        const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *src, size_t len,
+                        const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                        size_t aad_len);
 int plx_protect_mask(uint8_t *dst, const ngtcp2_crypto_cipher *hp,
-		     const ngtcp2_crypto_cipher_ctx *ctx, const uint8_t *sample);
+                     const ngtcp2_crypto_cipher_ctx *ctx, const uint8_t *sample);
 void plx_protect_del_aead(ngtcp2_conn *nc, ngtcp2_crypto_aead_ctx *ctx, void *user);
 void plx_protect_del_cipher(ngtcp2_conn *nc, ngtcp2_crypto_cipher_ctx *ctx, void *user);
 int plx_protect_update(ngtcp2_conn *nc, uint8_t *rx_secret, uint8_t *tx_secret,
-		       ngtcp2_crypto_aead_ctx *rx_ctx, uint8_t *rx_iv,
-		       ngtcp2_crypto_aead_ctx *tx_ctx, uint8_t *tx_iv, const uint8_t *cur_rx,
-		       const uint8_t *cur_tx, size_t secret_len, void *user);
+                       ngtcp2_crypto_aead_ctx *rx_ctx, uint8_t *rx_iv,
+                       ngtcp2_crypto_aead_ctx *tx_ctx, uint8_t *tx_iv,
+                       const uint8_t *cur_rx, const uint8_t *cur_tx, size_t secret_len,
+                       void *user);
 
 #endif

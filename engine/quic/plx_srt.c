@@ -71,7 +71,7 @@ plx_srt_add(struct plx_conn *c, const uint8_t *token)
 		if (c->srt[k] != 0)
 			continue;
 		c->srt[k] = h;
-		q->srt[i] = (struct plx_srt){ .hash = h, .slot = c->slot };
+		q->srt[i] = (struct plx_srt){.hash = h, .slot = c->slot};
 		q->srt_cnt++;
 		return;
 	}
@@ -106,7 +106,8 @@ plx_srt_find(struct plx_quic *q, const struct plx_dgram *dg)
 {
 	uint32_t i;
 
-	if (dg->len < NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN ||
+	if (dg->len <
+	            NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN ||
 	    q->srt_cnt == 0)
 		return NULL;
 	i = find(q, hash_of(q, dg->data + dg->len - NGTCP2_STATELESS_RESET_TOKENLEN));

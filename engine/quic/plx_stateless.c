@@ -19,7 +19,8 @@
 void
 plx_bucket_init(struct plx_bucket *b, uint32_t per_s, uint32_t burst)
 {
-	*b = (struct plx_bucket){ .step_ns = PLX_NS_PER_S / per_s, .tokens = burst, .burst = burst };
+	*b = (struct plx_bucket){
+	        .step_ns = PLX_NS_PER_S / per_s, .tokens = burst, .burst = burst};
 }
 
 bool
@@ -67,7 +68,8 @@ resp_commit(struct plx_quic *q, struct plx_resp *r, size_t len)
 }
 
 bool
-plx_resp_put(struct plx_quic *q, const struct plx_path *path, const uint8_t *pkt, size_t len)
+plx_resp_put(struct plx_quic *q, const struct plx_path *path, const uint8_t *pkt,
+             size_t len)
 {
 	struct plx_resp *r = len <= PLX_RESP_SZ ? resp_next(q, path) : NULL;
 
@@ -98,9 +100,10 @@ plx_resp_take(struct plx_quic *q, struct plx_txpkt *out, uint16_t cnt)
 }
 
 void
-plx_stateless_vn(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_version_cid *vc)
+plx_stateless_vn(struct plx_quic *q, const struct plx_dgram *dg,
+                 const ngtcp2_version_cid *vc)
 {
-	uint32_t versions[3] = { 0, NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2 };
+	uint32_t versions[3] = {0, NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
 	struct plx_resp *r;
 	uint8_t grease[5];
 	ngtcp2_ssize n;
@@ -115,11 +118,14 @@ plx_stateless_vn(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_ve
 	/* One reserved version keeps clients honest about versions they do not know. */
 	plx_rand_bytes(q->d.rand, grease, sizeof(grease));
 	memcpy(&versions[0], grease, 4);
-	versions[0] = (versions[0] & NGTCP2_RESERVED_VERSION_MASK) == NGTCP2_RESERVED_VERSION_MASK ?
-			      versions[0] :
-			      (versions[0] & UINT32_C(0xf0f0f0f0)) | NGTCP2_RESERVED_VERSION_MASK;
-	n = ngtcp2_pkt_write_version_negotiation(r->buf, sizeof(r->buf), grease[4], vc->scid,
-						 vc->scidlen, vc->dcid, vc->dcidlen, versions, 3);
+	versions[0] =
+	        (versions[0] & NGTCP2_RESERVED_VERSION_MASK) == NGTCP2_RESERVED_VERSION_MASK
+	                ? versions[0]
+	                : (versions[0] & UINT32_C(0xf0f0f0f0)) |
+	                          NGTCP2_RESERVED_VERSION_MASK;
+	n = ngtcp2_pkt_write_version_negotiation(r->buf, sizeof(r->buf), grease[4],
+	                                         vc->scid, vc->scidlen, vc->dcid,
+	                                         vc->dcidlen, versions, 3);
 	if (n <= 0)
 		return;
 	resp_commit(q, r, (size_t)n);
@@ -139,15 +145,16 @@ plx_stateless_retry(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2
 		return;
 	scid.datalen = PLX_CID_LEN;
 	plx_steer_make_cid(q->d.steer, PLX_CID_SLOT_RETRY, (uint16_t)(q->retry_seq >> 16),
-			   (uint16_t)q->retry_seq, scid.data);
+	                   (uint16_t)q->retry_seq, scid.data);
 	q->retry_seq++;
 	plx_path_to_ngtcp2(&ps, &dg->path);
-	n = ngtcp2_crypto_generate_retry_token2(token, q->cfg.token_key, sizeof(q->cfg.token_key),
-						hd->version, ps.path.remote.addr,
-						ps.path.remote.addrlen, &scid, &hd->dcid, q->now);
+	n = ngtcp2_crypto_generate_retry_token2(
+	        token, q->cfg.token_key, sizeof(q->cfg.token_key), hd->version,
+	        ps.path.remote.addr, ps.path.remote.addrlen, &scid, &hd->dcid, q->now);
 	if (n > 0)
-		n = ngtcp2_crypto_write_retry(r->buf, sizeof(r->buf), hd->version, &hd->scid, &scid,
-					      &hd->dcid, token, (size_t)n);
+		n = ngtcp2_crypto_write_retry(r->buf, sizeof(r->buf), hd->version,
+		                              &hd->scid, &scid, &hd->dcid, token,
+		                              (size_t)n);
 	if (n <= 0) {
 		plx_obs_drop(q->d.obs, PLX_DROP_QUIC_RESPONSE, 1);
 		return;
@@ -185,7 +192,7 @@ plx_stateless_reset(struct plx_quic *q, const struct plx_dgram *dg)
 	plx_steer_reset_token(q->d.steer, dg->data + 1, PLX_CID_LEN, token.data);
 	plx_rand_bytes(q->d.rand, rnd, len - NGTCP2_STATELESS_RESET_TOKENLEN);
 	n = ngtcp2_pkt_write_stateless_reset2(r->buf, len, &token, rnd,
-					      len - NGTCP2_STATELESS_RESET_TOKENLEN);
+	                                      len - NGTCP2_STATELESS_RESET_TOKENLEN);
 	if (n <= 0)
 		return;
 	resp_commit(q, r, (size_t)n);
@@ -194,7 +201,7 @@ plx_stateless_reset(struct plx_quic *q, const struct plx_dgram *dg)
 
 void
 plx_stateless_close(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd,
-		    uint64_t code)
+                    uint64_t code)
 {
 	struct plx_resp *r;
 	ngtcp2_ssize n;
@@ -206,37 +213,38 @@ plx_stateless_close(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2
 	r = resp_next(q, &dg->path);
 	if (r == NULL)
 		return;
-	n = ngtcp2_crypto_write_connection_close(r->buf, sizeof(r->buf), hd->version, &hd->scid,
-						 &hd->dcid, code, NULL, 0);
+	n = ngtcp2_crypto_write_connection_close(r->buf, sizeof(r->buf), hd->version,
+	                                         &hd->scid, &hd->dcid, code, NULL, 0);
 	if (n > 0)
 		resp_commit(q, r, (size_t)n);
 }
 
 void
 plx_token_check(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2_pkt_hd *hd,
-		struct plx_token *out)
+                struct plx_token *out)
 {
 	ngtcp2_path_storage ps;
 
-	*out = (struct plx_token){ .type = NGTCP2_TOKEN_TYPE_UNKNOWN };
+	*out = (struct plx_token){.type = NGTCP2_TOKEN_TYPE_UNKNOWN};
 	if (hd->tokenlen == 0)
 		return;
 	plx_path_to_ngtcp2(&ps, &dg->path);
 	switch (hd->token[0]) {
 	case NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2:
 		if (ngtcp2_crypto_verify_retry_token2(
-			    &out->odcid, hd->token, hd->tokenlen, q->cfg.token_key,
-			    sizeof(q->cfg.token_key), hd->version, ps.path.remote.addr,
-			    ps.path.remote.addrlen, &hd->dcid, RETRY_TOKEN_LIFE_NS, q->now) == 0)
+		            &out->odcid, hd->token, hd->tokenlen, q->cfg.token_key,
+		            sizeof(q->cfg.token_key), hd->version, ps.path.remote.addr,
+		            ps.path.remote.addrlen, &hd->dcid, RETRY_TOKEN_LIFE_NS,
+		            q->now) == 0)
 			out->type = NGTCP2_TOKEN_TYPE_RETRY;
 		else
 			out->bad_retry = true;
 		return;
 	case NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR:
-		if (ngtcp2_crypto_verify_regular_token(hd->token, hd->tokenlen, q->cfg.token_key,
-						       sizeof(q->cfg.token_key),
-						       ps.path.remote.addr, ps.path.remote.addrlen,
-						       NEW_TOKEN_LIFE_NS, q->now) == 0)
+		if (ngtcp2_crypto_verify_regular_token(
+		            hd->token, hd->tokenlen, q->cfg.token_key,
+		            sizeof(q->cfg.token_key), ps.path.remote.addr,
+		            ps.path.remote.addrlen, NEW_TOKEN_LIFE_NS, q->now) == 0)
 			out->type = NGTCP2_TOKEN_TYPE_NEW_TOKEN;
 		return;
 	default:
@@ -249,7 +257,7 @@ plx_token_make(struct plx_conn *c, uint8_t *dst)
 {
 	const ngtcp2_path *np = &c->path[0].ps.path;
 
-	return ngtcp2_crypto_generate_regular_token(dst, c->q->cfg.token_key,
-						    sizeof(c->q->cfg.token_key), np->remote.addr,
-						    np->remote.addrlen, c->q->now);
+	return ngtcp2_crypto_generate_regular_token(
+	        dst, c->q->cfg.token_key, sizeof(c->q->cfg.token_key), np->remote.addr,
+	        np->remote.addrlen, c->q->now);
 }

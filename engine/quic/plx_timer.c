@@ -35,7 +35,8 @@ sift_down(struct plx_quic *q, uint32_t idx, struct plx_heap_item it)
 
 		if (child >= q->heap_cnt)
 			break;
-		if (child + 1 < q->heap_cnt && q->heap[child + 1].when < q->heap[child].when)
+		if (child + 1 < q->heap_cnt &&
+		    q->heap[child + 1].when < q->heap[child].when)
 			child++;
 		if (q->heap[child].when >= it.when)
 			break;
@@ -49,7 +50,7 @@ void
 plx_timer_set(struct plx_conn *c, uint64_t when)
 {
 	struct plx_quic *q = c->q;
-	struct plx_heap_item it = { .when = when, .slot = c->slot };
+	struct plx_heap_item it = {.when = when, .slot = c->slot};
 
 	if (when == PLX_TIME_NEVER) {
 		plx_timer_clear(c);

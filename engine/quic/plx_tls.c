@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <threads.h>
 
 #include <ngtcp2/ngtcp2_crypto_ossl.h>
@@ -9,7 +10,7 @@
 
 #include "plx_tls_pvt.h"
 
-#define PLX_TLS_SUITES                                                                         \
+#define PLX_TLS_SUITES \
 	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define PLX_TLS_GROUPS_SERVER "X25519MLKEM768:X25519:P-256"
 /* A client offers a share for the first group only: X25519 keeps the ClientHello in one Initial. */
@@ -82,22 +83,36 @@ setup_ctx(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, size_t er
 	SSL_CTX_set_max_proto_version(t->ctx, TLS1_3_VERSION);
 	/* No middlebox compatibility in QUIC: RFC 9001 section 8.4. */
 	SSL_CTX_clear_options(t->ctx, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
-	SSL_CTX_set_options(t->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_options(t->ctx,
+	                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
 	if (cfg->server && cfg->no_tickets)
 		SSL_CTX_set_num_tickets(t->ctx, 0);
 	if (!SSL_CTX_set_ciphersuites(t->ctx, suites)) {
-		snprintf(err, err_sz, "no TLS 1.3 cipher suite of '%s' is known; use names such "
-			 "as TLS_AES_128_GCM_SHA256 joined by colons", suites);
+		snprintf(err, err_sz,
+		         "no TLS 1.3 cipher suite of '%s' is known; use names such "
+		         "as TLS_AES_128_GCM_SHA256 joined by colons",
+		         suites);
 		return PLX_E_TLS;
 	}
 	if (!SSL_CTX_set1_groups_list(t->ctx, groups)) {
-		snprintf(err, err_sz, "a key exchange group of '%s' is not known; use names such "
-			 "as X25519 joined by colons", groups);
+		snprintf(err, err_sz,
+		         "a key exchange group of '%s' is not known; use names such "
+		         "as X25519 joined by colons",
+		         groups);
 		return PLX_E_TLS;
 	}
 	if (cfg->keylog != NULL)
 		SSL_CTX_set_keylog_callback(t->ctx, keylog);
+	if (!cfg->server)
+		return 0;
+	SSL_CTX_set_alpn_select_cb(t->ctx, plx_tls_alpn_select, NULL);
+	if (cfg->ticket_key != NULL &&
+	    !SSL_CTX_set_tlsext_ticket_keys(t->ctx, (void *)(uintptr_t)cfg->ticket_key,
+	                                    PLX_TLS_TICKET_KEY_LEN)) {
+		snprintf(err, err_sz, "OpenSSL refused the session ticket key");
+		return PLX_E_TLS;
+	}
 	return 0;
 }
 
@@ -110,8 +125,10 @@ load_trust(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, size_t e
 		return 0;
 	}
 	if (!SSL_CTX_load_verify_file(t->ctx, cfg->ca_file)) {
-		snprintf(err, err_sz, "the trust store '%s' cannot be read or holds no PEM "
-			 "certificate; name a file of CA certificates", cfg->ca_file);
+		snprintf(err, err_sz,
+		         "the trust store '%s' cannot be read or holds no PEM "
+		         "certificate; name a file of CA certificates",
+		         cfg->ca_file);
 		return PLX_E_CERT;
 	}
 	return 0;
@@ -136,7 +153,7 @@ plx_tls_new(struct plx_tls **out, const struct plx_tls_cfg *cfg, char *err, size
 	if (t->lib == NULL)
 		goto nomem;
 	t->ctx = SSL_CTX_new_ex(t->lib, NULL,
-				cfg->server ? TLS_server_method() : TLS_client_method());
+	                        cfg->server ? TLS_server_method() : TLS_client_method());
 	if (t->ctx == NULL)
 		goto nomem;
 	rc = setup_ctx(t, cfg, err, err_sz);
@@ -152,8 +169,9 @@ plx_tls_new(struct plx_tls **out, const struct plx_tls_cfg *cfg, char *err, size
 	*out = t;
 	return 0;
 nomem:
-	snprintf(err, err_sz, "OpenSSL could not make a TLS context; is there memory left, and is "
-		 "the default provider installed?");
+	snprintf(err, err_sz,
+	         "OpenSSL could not make a TLS context; is there memory left, and is "
+	         "the default provider installed?");
 	ERR_clear_error();
 	plx_tls_free(t);
 	return rc;

@@ -21,6 +21,9 @@ struct plx_tls;
 /** A line of the NSS key log format, without newline. Called on the worker. */
 typedef void (*plx_keylog_fn)(void *arg, const char *line);
 
+/** Bytes of a session ticket key: name, HMAC key, AES key. */
+#define PLX_TLS_TICKET_KEY_LEN 80
+
 struct plx_tls_cfg {
 	bool server;
 	const char *cert_file; /**< PEM chain; server: mandatory unless cert_pem */
@@ -30,6 +33,9 @@ struct plx_tls_cfg {
 	const char *ciphers;   /**< TLS 1.3 suites, NULL = AES-128-GCM, AES-256-GCM, ChaCha20 */
 	const char *groups;    /**< NULL = X25519MLKEM768:X25519:P-256 (client: X25519 first) */
 	bool no_tickets;       /**< server: send no session tickets */
+	/** Server: key of tickets, the same for all workers that share clients; PLX_TLS_TICKET_KEY_LEN
+	 *  bytes, copied. NULL: one of its own, so that only this context resumes its sessions. */
+	const uint8_t *ticket_key;
 	plx_keylog_fn keylog;
 	void *keylog_arg;
 	/** Not NULL: OpenSSL draws from this generator (simulation only). */
@@ -47,6 +53,15 @@ struct plx_tls_cfg {
 int plx_tls_new(struct plx_tls **out, const struct plx_tls_cfg *cfg, char *err,
 		size_t err_sz) PLX_ON_MAIN;
 void plx_tls_free(struct plx_tls *t) PLX_ON_MAIN;
+
+/**
+ * plx_tls_warm() makes what OpenSSL would make in the first handshakes of a thread: lists of
+ * algorithms, random generators. A shortage of memory in the midst of that would leave them
+ * broken for the life of the context (OpenSSL 3.5).
+ * @return 0, PLX_E_NOMEM
+ * Thread: the worker, before its first handshake. Owns: nothing. Errors: as returned.
+ */
+int plx_tls_warm(struct plx_tls *t) PLX_ON_WORKER;
 
 /**
  * plx_tls_self_signed() makes a certificate and key for demo and tests (Ed25519 or ECDSA P-256)

@@ -17,7 +17,7 @@
 /* Opens a PEM text from memory or from a file, in full, so that errors name the file. */
 static int
 open_pem(BIO **out, const char *what, const char *file, const char *text, char *err,
-	 size_t err_sz)
+         size_t err_sz)
 {
 	FILE *f = NULL;
 	char *buf = NULL;
@@ -30,8 +30,8 @@ open_pem(BIO **out, const char *what, const char *file, const char *text, char *
 		return *out != NULL ? 0 : PLX_E_NOMEM;
 	}
 	if (file == NULL) {
-		snprintf(err, err_sz, "no %s was given; a server needs a certificate and its key",
-			 what);
+		snprintf(err, err_sz,
+		         "no %s was given; a server needs a certificate and its key", what);
 		return PLX_E_CERT;
 	}
 	f = fopen(file, "rbe");
@@ -48,7 +48,8 @@ open_pem(BIO **out, const char *what, const char *file, const char *text, char *
 		fclose(f);
 	}
 	if (e != 0) {
-		snprintf(err, err_sz, "the %s '%s' cannot be read: %s", what, file, strerror(e));
+		snprintf(err, err_sz, "the %s '%s' cannot be read: %s", what, file,
+		         strerror(e));
 		free(buf);
 		return PLX_E_CERT;
 	}
@@ -63,8 +64,9 @@ open_pem(BIO **out, const char *what, const char *file, const char *text, char *
 		OPENSSL_cleanse(buf, len);
 	free(buf);
 	if (*out == NULL) {
-		snprintf(err, err_sz, "the %s '%s' is larger than %d KiB or there is no memory",
-			 what, file, PEM_FILE_MAX >> 10);
+		snprintf(err, err_sz,
+		         "the %s '%s' is larger than %d KiB or there is no memory", what,
+		         file, PEM_FILE_MAX >> 10);
 		return PLX_E_CERT;
 	}
 	return 0;
@@ -117,15 +119,18 @@ check_dates(const X509 *x, const char *name, char *err, size_t err_sz)
 		return PLX_E_CERT;
 	}
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0) {
-		snprintf(err, err_sz, "the certificate '%s' is not valid yet; check the clock of "
-			 "this machine", name);
+		snprintf(err, err_sz,
+		         "the certificate '%s' is not valid yet; check the clock of "
+		         "this machine",
+		         name);
 		return PLX_E_CERT;
 	}
 	return 0;
 }
 
 int
-plx_tls_load_cert(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, size_t err_sz)
+plx_tls_load_cert(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err,
+                  size_t err_sz)
 {
 	const char *cert_name = cfg->cert_pem != NULL ? "(in memory)" : cfg->cert_file;
 	const char *key_name = cfg->key_pem != NULL ? "(in memory)" : cfg->key_file;
@@ -135,16 +140,18 @@ plx_tls_load_cert(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, s
 	X509 *leaf = NULL;
 	int rc;
 
-	rc = open_pem(&cert, "certificate file", cfg->cert_file, cfg->cert_pem, err, err_sz);
+	rc = open_pem(&cert, "certificate file", cfg->cert_file, cfg->cert_pem, err,
+	              err_sz);
 	if (rc == 0)
 		rc = open_pem(&key, "key file", cfg->key_file, cfg->key_pem, err, err_sz);
 	if (rc != 0)
 		goto out;
 	rc = read_chain(t, cert, &leaf);
 	if (rc != 0) {
-		snprintf(err, err_sz, "the certificate file '%s' holds no PEM certificate that "
-			 "can be used; it must begin with the server's own certificate",
-			 cert_name);
+		snprintf(err, err_sz,
+		         "the certificate file '%s' holds no PEM certificate that "
+		         "can be used; it must begin with the server's own certificate",
+		         cert_name);
 		goto out;
 	}
 	rc = check_dates(leaf, cert_name, err, err_sz);
@@ -153,20 +160,26 @@ plx_tls_load_cert(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, s
 	rc = PLX_E_CERT;
 	pkey = PEM_read_bio_PrivateKey_ex(key, NULL, no_password, &encrypted, t->lib, NULL);
 	if (pkey == NULL) {
-		snprintf(err, err_sz,
-			 encrypted ? "the key file '%s' is encrypted; give one without passphrase" :
-				     "the key file '%s' holds no PEM private key",
-			 key_name);
+		snprintf(
+		        err, err_sz,
+		        encrypted
+		                ? "the key file '%s' is encrypted; give one without passphrase"
+		                : "the key file '%s' holds no PEM private key",
+		        key_name);
 		goto out;
 	}
 	if (X509_check_private_key(leaf, pkey) != 1) {
-		snprintf(err, err_sz, "the key '%s' does not belong to the certificate '%s'; give "
-			 "the pair that was made together", key_name, cert_name);
+		snprintf(err, err_sz,
+		         "the key '%s' does not belong to the certificate '%s'; give "
+		         "the pair that was made together",
+		         key_name, cert_name);
 		goto out;
 	}
 	if (SSL_CTX_use_PrivateKey(t->ctx, pkey) != 1) {
-		snprintf(err, err_sz, "the key '%s' is of a kind that TLS 1.3 cannot use; use "
-			 "ECDSA P-256, Ed25519 or RSA", key_name);
+		snprintf(err, err_sz,
+		         "the key '%s' is of a kind that TLS 1.3 cannot use; use "
+		         "ECDSA P-256, Ed25519 or RSA",
+		         key_name);
 		goto out;
 	}
 	rc = 0;
@@ -221,12 +234,12 @@ fill_cert(X509 *x, EVP_PKEY *key, const char *name, struct plx_rand *rand)
 		    !ASN1_TIME_set_string(X509_getm_notAfter(x), "20991231235959Z"))
 			return PLX_E_TLS;
 	} else if (X509_gmtime_adj(X509_getm_notBefore(x), -24L * 3600) == NULL ||
-		   X509_gmtime_adj(X509_getm_notAfter(x), 365L * 24 * 3600) == NULL) {
+	           X509_gmtime_adj(X509_getm_notAfter(x), 365L * 24 * 3600) == NULL) {
 		return PLX_E_TLS;
 	}
 	subject = X509_get_subject_name(x);
-	if (X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name,
-				       -1, -1, 0) != 1 ||
+	if (X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+	                               (const unsigned char *)name, -1, -1, 0) != 1 ||
 	    X509_set_issuer_name(x, subject) != 1)
 		return PLX_E_TLS;
 	/* It is its own authority, so that a client can be given it as trust store. */
@@ -255,7 +268,7 @@ to_text(BIO *bio)
 
 int
 plx_tls_self_signed(const char *name, bool ed25519, struct plx_rand *rand, char **cert_pem,
-		    char **key_pem)
+                    char **key_pem)
 {
 	OSSL_PROVIDER *def = NULL, *seeded = NULL;
 	OSSL_LIB_CTX *lib = plx_tls_lib_new(rand, &def, &seeded);
@@ -269,8 +282,8 @@ plx_tls_self_signed(const char *name, bool ed25519, struct plx_rand *rand, char 
 	if (lib == NULL || cert == NULL || priv == NULL || strlen(name) > 255)
 		goto out;
 	rc = PLX_E_TLS;
-	key = ed25519 ? EVP_PKEY_Q_keygen(lib, NULL, "ED25519") :
-			EVP_PKEY_Q_keygen(lib, NULL, "EC", "P-256");
+	key = ed25519 ? EVP_PKEY_Q_keygen(lib, NULL, "ED25519")
+	              : EVP_PKEY_Q_keygen(lib, NULL, "EC", "P-256");
 	x = X509_new_ex(lib, NULL);
 	if (key == NULL || x == NULL || fill_cert(x, key, name, rand) != 0)
 		goto out;

@@ -25,8 +25,9 @@ struct plx_tls_sess;
 
 struct plx_tls {
 	OSSL_LIB_CTX *lib;
-	OSSL_PROVIDER *def;    /**< OpenSSL's default provider in lib */
-	OSSL_PROVIDER *seeded; /**< simulation: the generator of plx_tls_rand.c; else NULL */
+	OSSL_PROVIDER *def; /**< OpenSSL's default provider in lib */
+	OSSL_PROVIDER
+	*seeded; /**< simulation: the generator of plx_tls_rand.c; else NULL */
 	SSL_CTX *ctx;
 	plx_keylog_fn keylog;
 	void *keylog_arg;
@@ -40,27 +41,27 @@ struct plx_tls {
  * Thread: main. Owns: the caller. Errors: NULL.
  */
 OSSL_LIB_CTX *plx_tls_lib_new(struct plx_rand *rand, OSSL_PROVIDER **def,
-			      OSSL_PROVIDER **seeded) PLX_ON_MAIN;
-void plx_tls_lib_free(OSSL_LIB_CTX *lib, OSSL_PROVIDER *def,
-		      OSSL_PROVIDER *seeded) PLX_ON_MAIN;
+                              OSSL_PROVIDER **seeded) PLX_ON_MAIN;
+void plx_tls_lib_free(OSSL_LIB_CTX *lib, OSSL_PROVIDER *def, OSSL_PROVIDER *seeded)
+        PLX_ON_MAIN;
 
 /** plx_tls_rand_load() makes lib draw every random byte from rand. Errors: NULL. */
 OSSL_PROVIDER *plx_tls_rand_load(OSSL_LIB_CTX *lib, struct plx_rand *rand) PLX_ON_MAIN;
 
 /** plx_tls_load_cert() puts certificate chain and key of cfg into ctx; as plx_tls_new(). */
 int plx_tls_load_cert(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err,
-		      size_t err_sz) PLX_ON_MAIN;
+                      size_t err_sz) PLX_ON_MAIN;
 
 /** Longest label and secret of the QUIC key schedule, bytes. */
 #define PLX_HKDF_LABEL_MAX 32
-#define PLX_SECRET_MAX	   64
+#define PLX_SECRET_MAX     64
 
 /** What a cipher suite of TLS 1.3 means for packet protection. */
 struct plx_suite {
 	enum plx_aead aead;
-	uint8_t key_len;		 /**< of AEAD and header protection key, bytes */
-	bool sha384;			 /**< hash of the key schedule: SHA-384, else SHA-256 */
-	uint64_t max_encryption;	 /**< packets under one key, RFC 9001 section 6.6 */
+	uint8_t key_len;         /**< of AEAD and header protection key, bytes */
+	bool sha384;             /**< hash of the key schedule: SHA-384, else SHA-256 */
+	uint64_t max_encryption; /**< packets under one key, RFC 9001 section 6.6 */
 	uint64_t max_decryption_failure; /**< forged packets tolerated over all keys */
 };
 
@@ -74,7 +75,7 @@ const struct plx_suite *plx_suite_of(uint16_t id) PLX_ANY_THREAD;
  * Thread: any. Owns: nothing. Errors: PLX_E_CRYPTO.
  */
 int plx_hkdf_expand_label(uint8_t *dst, size_t dst_len, bool sha384, const uint8_t *secret,
-			  size_t secret_len, const char *label) PLX_ANY_THREAD;
+                          size_t secret_len, const char *label) PLX_ANY_THREAD;
 
 /** Key material of one direction. Wiped by whoever holds it. */
 struct plx_keys {
@@ -91,9 +92,9 @@ struct plx_keys {
  * Thread: any. Owns: nothing. Errors: PLX_E_CRYPTO.
  */
 int plx_derive_keys(struct plx_keys *out, uint32_t version, const struct plx_suite *s,
-		    const uint8_t *secret, size_t secret_len) PLX_ANY_THREAD;
+                    const uint8_t *secret, size_t secret_len) PLX_ANY_THREAD;
 int plx_next_secret(uint8_t *next, uint32_t version, const struct plx_suite *s,
-		    const uint8_t *secret, size_t secret_len) PLX_ANY_THREAD;
+                    const uint8_t *secret, size_t secret_len) PLX_ANY_THREAD;
 
 /**
  * plx_tls_sess_new() makes the TLS side of a connection.
@@ -102,15 +103,20 @@ int plx_next_secret(uint8_t *next, uint32_t version, const struct plx_suite *s,
  * @return 0, PLX_E_TLS, PLX_E_NOMEM
  * Thread: the owner of c. Owns: c->tls. Errors: as returned.
  */
-int plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const char *sni, const char *alpn,
-		     bool verify) PLX_ON_WORKER;
+int plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const char *sni,
+                     const char *alpn, bool verify) PLX_ON_WORKER;
 void plx_tls_sess_free(struct plx_conn *c) PLX_ON_WORKER;
+
+/** plx_tls_alpn_select() is OpenSSL's callback of a server's context. */
+int plx_tls_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                        const unsigned char *in, unsigned int in_len, void *arg)
+        PLX_ON_WORKER;
 
 /** plx_tls_client_start() produces the ClientHello. @return 0 or NGTCP2_ERR_* */
 int plx_tls_client_start(struct plx_conn *c) PLX_ON_WORKER;
 
 /** plx_tls_recv() takes CRYPTO bytes in order. @return 0 or NGTCP2_ERR_* */
 int plx_tls_recv(struct plx_conn *c, ngtcp2_encryption_level level, uint64_t off,
-		 const uint8_t *data, size_t len) PLX_ON_WORKER;
+                 const uint8_t *data, size_t len) PLX_ON_WORKER;
 
 #endif

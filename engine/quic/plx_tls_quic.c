@@ -24,7 +24,7 @@
 
 #define TLS_ALERT_UNEXPECTED_MESSAGE 10
 #define TLS_ALERT_INTERNAL_ERROR     80
-#define TLS_ALERT_NO_ALPN	     120
+#define TLS_ALERT_NO_ALPN            120
 #define TLS_MSG_NEW_SESSION_TICKET   4
 
 /** CRYPTO bytes received and not yet released by OpenSSL, which keeps pointers to them. */
@@ -160,7 +160,7 @@ static int
 choose_suite(struct plx_conn *c)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(c->tls->ssl);
-	ngtcp2_crypto_ctx ctx = { 0 };
+	ngtcp2_crypto_ctx ctx = {0};
 
 	if (cipher == NULL)
 		return PLX_E_TLS;
@@ -176,26 +176,26 @@ choose_suite(struct plx_conn *c)
 }
 
 static int
-install(struct plx_conn *c, ngtcp2_encryption_level level, bool tx, const struct plx_keys *keys,
-	const uint8_t *secret, size_t len)
+install(struct plx_conn *c, ngtcp2_encryption_level level, bool tx,
+        const struct plx_keys *keys, const uint8_t *secret, size_t len)
 {
 	enum plx_aead aead = c->suite->aead;
-	ngtcp2_crypto_aead_ctx ctx = { plx_protect_key(c->q, aead, keys->key) };
-	ngtcp2_crypto_cipher_ctx hp = { plx_protect_hp(c->q, aead, keys->hp) };
+	ngtcp2_crypto_aead_ctx ctx = {plx_protect_key(c->q, aead, keys->key)};
+	ngtcp2_crypto_cipher_ctx hp = {plx_protect_hp(c->q, aead, keys->hp)};
 	const size_t iv_len = sizeof(keys->iv);
 	int rv = NGTCP2_ERR_NOMEM;
 
 	if (ctx.native_handle != NULL && hp.native_handle != NULL) {
 		if (level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE)
-			rv = tx ? ngtcp2_conn_install_tx_handshake_key(c->nc, &ctx, keys->iv,
-								       iv_len, &hp) :
-				  ngtcp2_conn_install_rx_handshake_key(c->nc, &ctx, keys->iv,
-								       iv_len, &hp);
+			rv = tx ? ngtcp2_conn_install_tx_handshake_key(
+			                  c->nc, &ctx, keys->iv, iv_len, &hp)
+			        : ngtcp2_conn_install_rx_handshake_key(
+			                  c->nc, &ctx, keys->iv, iv_len, &hp);
 		else
-			rv = tx ? ngtcp2_conn_install_tx_key(c->nc, secret, len, &ctx, keys->iv,
-							     iv_len, &hp) :
-				  ngtcp2_conn_install_rx_key(c->nc, secret, len, &ctx, keys->iv,
-							     iv_len, &hp);
+			rv = tx ? ngtcp2_conn_install_tx_key(c->nc, secret, len, &ctx,
+			                                     keys->iv, iv_len, &hp)
+			        : ngtcp2_conn_install_rx_key(c->nc, secret, len, &ctx,
+			                                     keys->iv, iv_len, &hp);
 	}
 	if (rv != 0) {
 		plx_protect_free(ctx.native_handle);
@@ -207,7 +207,7 @@ install(struct plx_conn *c, ngtcp2_encryption_level level, bool tx, const struct
 
 static int
 yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *secret,
-	     size_t len, void *arg)
+             size_t len, void *arg)
 {
 	struct plx_conn *c = arg;
 	struct plx_tls_sess *s = c->tls;
@@ -217,7 +217,8 @@ yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *
 
 	(void)ssl;
 	/* Early data is never offered nor accepted. */
-	if (level == NGTCP2_ENCRYPTION_LEVEL_INITIAL || level == NGTCP2_ENCRYPTION_LEVEL_0RTT)
+	if (level == NGTCP2_ENCRYPTION_LEVEL_INITIAL ||
+	    level == NGTCP2_ENCRYPTION_LEVEL_0RTT)
 		return 0;
 	/* RFC 9001 section 4.1.3: no bytes of a level may be left when the next one begins. */
 	if (!direction && s->unread != NULL) {
@@ -226,8 +227,8 @@ yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *
 	}
 	if (c->suite == NULL && choose_suite(c) != 0)
 		return 0;
-	rv = plx_derive_keys(&keys, ngtcp2_conn_get_negotiated_version(c->nc), c->suite, secret,
-			     len);
+	rv = plx_derive_keys(&keys, ngtcp2_conn_get_negotiated_version(c->nc), c->suite,
+	                     secret, len);
 	if (rv == 0)
 		rv = install(c, level, direction != 0, &keys, secret, len);
 	OPENSSL_cleanse(&keys, sizeof(keys));
@@ -247,19 +248,19 @@ yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *
 #define FN(f) ((void (*)(void))(f))
 
 static const OSSL_DISPATCH table[] = {
-	{ OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_SEND, FN(crypto_send) },
-	{ OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_RECV_RCD, FN(crypto_recv_rcd) },
-	{ OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_RELEASE_RCD, FN(crypto_release_rcd) },
-	{ OSSL_FUNC_SSL_QUIC_TLS_YIELD_SECRET, FN(yield_secret) },
-	{ OSSL_FUNC_SSL_QUIC_TLS_GOT_TRANSPORT_PARAMS, FN(got_params) },
-	{ OSSL_FUNC_SSL_QUIC_TLS_ALERT, FN(alert) },
-	OSSL_DISPATCH_END,
+        {OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_SEND, FN(crypto_send)},
+        {OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_RECV_RCD, FN(crypto_recv_rcd)},
+        {OSSL_FUNC_SSL_QUIC_TLS_CRYPTO_RELEASE_RCD, FN(crypto_release_rcd)},
+        {OSSL_FUNC_SSL_QUIC_TLS_YIELD_SECRET, FN(yield_secret)},
+        {OSSL_FUNC_SSL_QUIC_TLS_GOT_TRANSPORT_PARAMS, FN(got_params)},
+        {OSSL_FUNC_SSL_QUIC_TLS_ALERT, FN(alert)},
+        OSSL_DISPATCH_END,
 };
 
 /* Our order decides: the first of our protocols that the client names. */
-static int
-alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-	    unsigned int in_len, void *arg)
+int
+plx_tls_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                    const unsigned char *in, unsigned int in_len, void *arg)
 {
 	struct plx_conn *c = SSL_get_app_data(ssl);
 	struct plx_quic *q = c->q;
@@ -268,8 +269,10 @@ alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len, const u
 	for (uint16_t p = 0; p < q->d.proto_cnt; p++) {
 		size_t len = strlen(q->d.proto[p].alpn);
 
-		for (unsigned int i = 0; i + 1 + in[i] <= in_len; i += 1u + in[i]) {
-			if (in[i] != len || memcmp(&in[i + 1], q->d.proto[p].alpn, len) != 0)
+		for (unsigned int i = 0; i < in_len && in[i] < in_len - i;
+		     i += 1u + in[i]) {
+			if (in[i] != len ||
+			    memcmp(&in[i + 1], q->d.proto[p].alpn, len) != 0)
 				continue;
 			*out = &in[i + 1];
 			*out_len = in[i];
@@ -296,7 +299,7 @@ setup_client(SSL *ssl, const char *sni, const char *alpn, bool verify)
 	unsigned char wire[1 + 255], addr[16];
 	size_t len = strlen(alpn);
 	bool ip = sni != NULL && (inet_pton(AF_INET, sni, addr) == 1 ||
-				  inet_pton(AF_INET6, sni, addr) == 1);
+	                          inet_pton(AF_INET6, sni, addr) == 1);
 
 	if (len == 0 || len > 255)
 		return PLX_E_INVAL;
@@ -313,13 +316,14 @@ setup_client(SSL *ssl, const char *sni, const char *alpn, bool verify)
 	if (sni == NULL || sni[0] == '\0')
 		return PLX_E_INVAL;
 	if (ip)
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), sni) ? 0 : PLX_E_TLS;
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), sni) ? 0
+		                                                               : PLX_E_TLS;
 	return SSL_set1_host(ssl, sni) ? 0 : PLX_E_TLS;
 }
 
 int
 plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const char *sni, const char *alpn,
-		 bool verify)
+                 bool verify)
 {
 	struct plx_tls_sess *s = plx_slab_calloc(c->q->slab, 1, sizeof(*s));
 	int rc = PLX_E_TLS;
@@ -335,7 +339,6 @@ plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const char *sni, const c
 	if (!SSL_set_quic_tls_cbs(s->ssl, table, c))
 		goto fail;
 	if (t->server) {
-		SSL_CTX_set_alpn_select_cb(t->ctx, alpn_select, NULL);
 		SSL_set_accept_state(s->ssl);
 	} else {
 		SSL_set_connect_state(s->ssl);
@@ -458,7 +461,7 @@ unexpected(struct plx_conn *c)
  */
 static int
 post_handshake(struct plx_conn *c, ngtcp2_encryption_level level, const uint8_t *data,
-	       size_t len)
+               size_t len)
 {
 	if (c->is_server || level != NGTCP2_ENCRYPTION_LEVEL_1RTT)
 		return unexpected(c);
@@ -475,7 +478,8 @@ post_handshake(struct plx_conn *c, ngtcp2_encryption_level level, const uint8_t 
 				return unexpected(c);
 			if (c->post_hdr_len == sizeof(c->post_hdr)) {
 				c->post_left = (uint32_t)c->post_hdr[1] << 16 |
-					       (uint32_t)c->post_hdr[2] << 8 | c->post_hdr[3];
+				               (uint32_t)c->post_hdr[2] << 8 |
+				               c->post_hdr[3];
 				c->post_hdr_len = 0;
 			}
 		}
@@ -487,13 +491,14 @@ post_handshake(struct plx_conn *c, ngtcp2_encryption_level level, const uint8_t 
 
 int
 plx_tls_recv(struct plx_conn *c, ngtcp2_encryption_level level, uint64_t off,
-	     const uint8_t *data, size_t len)
+             const uint8_t *data, size_t len)
 {
 	struct plx_tls_sess *s = c->tls;
 	struct chunk *k;
 
 	if (off + len > PLX_CRYPTO_MAX) {
-		ngtcp2_ccerr_set_transport_error(&c->ccerr, NGTCP2_CRYPTO_BUFFER_EXCEEDED, NULL, 0);
+		ngtcp2_ccerr_set_transport_error(&c->ccerr, NGTCP2_CRYPTO_BUFFER_EXCEEDED,
+		                                 NULL, 0);
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	}
 	if (s == NULL)

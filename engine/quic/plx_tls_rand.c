@@ -44,7 +44,7 @@ seeded_free(void *vctx)
 
 static int
 seeded_instantiate(void *vctx, unsigned int strength, int resist, const unsigned char *pstr,
-		   size_t pstr_len, const OSSL_PARAM params[])
+                   size_t pstr_len, const OSSL_PARAM params[])
 {
 	struct seeded_ctx *s = vctx;
 
@@ -67,8 +67,8 @@ seeded_uninstantiate(void *vctx)
 }
 
 static int
-seeded_generate(void *vctx, unsigned char *out, size_t len, unsigned int strength, int resist,
-		const unsigned char *add, size_t add_len)
+seeded_generate(void *vctx, unsigned char *out, size_t len, unsigned int strength,
+                int resist, const unsigned char *add, size_t add_len)
 {
 	struct seeded_ctx *s = vctx;
 
@@ -98,10 +98,10 @@ static const OSSL_PARAM *
 seeded_gettable(void *vctx, void *provctx)
 {
 	static const OSSL_PARAM known[] = {
-		OSSL_PARAM_int(OSSL_RAND_PARAM_STATE, NULL),
-		OSSL_PARAM_uint(OSSL_RAND_PARAM_STRENGTH, NULL),
-		OSSL_PARAM_size_t(OSSL_RAND_PARAM_MAX_REQUEST, NULL),
-		OSSL_PARAM_END,
+	        OSSL_PARAM_int(OSSL_RAND_PARAM_STATE, NULL),
+	        OSSL_PARAM_uint(OSSL_RAND_PARAM_STRENGTH, NULL),
+	        OSSL_PARAM_size_t(OSSL_RAND_PARAM_MAX_REQUEST, NULL),
+	        OSSL_PARAM_END,
 	};
 
 	(void)vctx;
@@ -130,22 +130,23 @@ seeded_get(void *vctx, OSSL_PARAM params[])
 #define FN(f) ((void (*)(void))(f))
 
 static const OSSL_DISPATCH seeded_fns[] = {
-	{ OSSL_FUNC_RAND_NEWCTX, FN(seeded_new) },
-	{ OSSL_FUNC_RAND_FREECTX, FN(seeded_free) },
-	{ OSSL_FUNC_RAND_INSTANTIATE, FN(seeded_instantiate) },
-	{ OSSL_FUNC_RAND_UNINSTANTIATE, FN(seeded_uninstantiate) },
-	{ OSSL_FUNC_RAND_GENERATE, FN(seeded_generate) },
-	{ OSSL_FUNC_RAND_ENABLE_LOCKING, FN(seeded_lock) },
-	{ OSSL_FUNC_RAND_LOCK, FN(seeded_lock) },
-	{ OSSL_FUNC_RAND_UNLOCK, FN(seeded_unlock) },
-	{ OSSL_FUNC_RAND_GETTABLE_CTX_PARAMS, FN(seeded_gettable) },
-	{ OSSL_FUNC_RAND_GET_CTX_PARAMS, FN(seeded_get) },
-	OSSL_DISPATCH_END,
+        {OSSL_FUNC_RAND_NEWCTX, FN(seeded_new)},
+        {OSSL_FUNC_RAND_FREECTX, FN(seeded_free)},
+        {OSSL_FUNC_RAND_INSTANTIATE, FN(seeded_instantiate)},
+        {OSSL_FUNC_RAND_UNINSTANTIATE, FN(seeded_uninstantiate)},
+        {OSSL_FUNC_RAND_GENERATE, FN(seeded_generate)},
+        {OSSL_FUNC_RAND_ENABLE_LOCKING, FN(seeded_lock)},
+        {OSSL_FUNC_RAND_LOCK, FN(seeded_lock)},
+        {OSSL_FUNC_RAND_UNLOCK, FN(seeded_unlock)},
+        {OSSL_FUNC_RAND_GETTABLE_CTX_PARAMS, FN(seeded_gettable)},
+        {OSSL_FUNC_RAND_GET_CTX_PARAMS, FN(seeded_get)},
+        OSSL_DISPATCH_END,
 };
 
 static const OSSL_ALGORITHM seeded_algs[] = {
-	{ "PLX-SEEDED", "provider=plx-seeded", seeded_fns, "seeded generator for simulation" },
-	{ NULL, NULL, NULL, NULL },
+        {"PLX-SEEDED", "provider=plx-seeded", seeded_fns,
+         "seeded generator for simulation"},
+        {NULL, NULL, NULL, NULL},
 };
 
 static const OSSL_ALGORITHM *
@@ -163,13 +164,13 @@ prov_teardown(void *provctx)
 }
 
 static int
-prov_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
-	  void **provctx)
+prov_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
+          const OSSL_DISPATCH **out, void **provctx)
 {
 	static const OSSL_DISPATCH fns[] = {
-		{ OSSL_FUNC_PROVIDER_QUERY_OPERATION, FN(prov_query) },
-		{ OSSL_FUNC_PROVIDER_TEARDOWN, FN(prov_teardown) },
-		OSSL_DISPATCH_END,
+	        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, FN(prov_query)},
+	        {OSSL_FUNC_PROVIDER_TEARDOWN, FN(prov_teardown)},
+	        OSSL_DISPATCH_END,
 	};
 
 	(void)handle;

@@ -90,6 +90,7 @@ plx_appside_init(struct plx_appside *s, struct plx_rbufpool *pool, struct plx_sl
 	        .worker = worker,
 	        .attach = attach,
 	};
+	PLX_ACT_AS_WORKER();
 	plx_evq_init(&s->evq);
 	while (s->rec_free_cnt < PLX_APPSIDE_FAILS) {
 		struct plx_apprec *r = rec_new(s);
@@ -108,6 +109,7 @@ plx_appside_fini(struct plx_appside *s)
 {
 	struct plx_event ev;
 
+	PLX_ACT_AS_WORKER();
 	/* With buffers back each round, streams whose bytes waited come to their end as well. */
 	do {
 		while (plx_evq_publish(&s->evq, &ev, 1) == 1)

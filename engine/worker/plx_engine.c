@@ -46,12 +46,6 @@ plx_engine_cfg_init(struct plx_engine_cfg *cfg)
 	cfg->send_high = 256 << 10;
 }
 
-const char *
-plx_version(void)
-{
-	return PLX_VERSION;
-}
-
 static bool
 all_zero(const uint8_t *p, size_t len)
 {
@@ -227,6 +221,12 @@ make_worker(struct plx_engine *e, uint16_t n, char *err, size_t err_sz)
 	};
 	int rc;
 
+	for (uint16_t p = 0; p < e->cfg.port_cnt; p++)
+		if (e->cfg.pio[p]->socket_id >= 0 && e->cfg.pio[p]->socket_id != wc.node)
+			plx_log(PLX_LOG_WARN,
+				"worker %u runs on NUMA node %d, port %s is on node %d: choose "
+				"lcores of that node",
+				n, wc.node, e->cfg.pio[p]->name, e->cfg.pio[p]->socket_id);
 	if (e->keylog != NULL) {
 		server.keylog = client.keylog = plx_keylog_put;
 		server.keylog_arg = client.keylog_arg = plx_keylog_ring_of(e->keylog, n);

@@ -10,6 +10,7 @@
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 
+#include "plx_log.h"
 #include "plx_worker_pvt.h"
 
 /* One row a role: what one turn does. */
@@ -274,6 +275,9 @@ plx_worker_run(void *arg)
 
 	pthread_getcpuclockid(pthread_self(), &w->cpu_clock);
 	atomic_store_explicit(&w->running, true, memory_order_release);
+	if ((w->tls_server != NULL && plx_tls_warm(w->tls_server) != 0) ||
+	    (w->tls_client != NULL && plx_tls_warm(w->tls_client) != 0))
+		plx_log(PLX_LOG_WARN, "worker %u: no memory to prepare handshakes", w->cfg.number);
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
 		if (w->cfg.number == 0 && !w->cfg.net[p]->no_neigh)
 			plx_net_announce(w->net[p], now_ns);

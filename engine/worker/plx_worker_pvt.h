@@ -11,8 +11,6 @@
 
 #include "plx_worker.h"
 
-/** Bursts that connections may write in one turn, so that receiving is never far away. */
-#define PLX_TX_BURSTS_PER_TURN 4
 /** Commands taken from one attachment in one turn. */
 #define PLX_CMDS_PER_TURN 64
 /** Time between two rounds of housekeeping, ns. */

@@ -56,35 +56,31 @@ send_pkts(struct plx_worker *w, struct plx_txpkt *out, uint16_t cnt, uint64_t no
 	}
 }
 
-/* 2. Connections write packets straight behind the header room of an mbuf. */
+/*
+ * 2. Connections write packets straight behind the header room of an mbuf. One burst a turn, as
+ * much as a turn receives: more runs ahead of the peer, and then payload waits in the port's ring
+ * until it has left the cache (four bursts a turn cost 2 % of the sender's time).
+ */
 static uint32_t
 write_pkts(struct plx_worker *w, uint64_t now_ns)
 {
-	uint32_t total = 0;
+	uint16_t want = (uint16_t)(PLX_BURST_MAX - w->spare_cnt);
+	uint16_t n;
 
-	for (unsigned round = 0; round < PLX_TX_BURSTS_PER_TURN; round++) {
-		uint16_t want = (uint16_t)(PLX_BURST_MAX - w->spare_cnt);
-		uint16_t n;
-
-		if (!plx_quic_has_tx(w->quic))
-			break;
-		if (want > 0)
-			w->spare_cnt += plx_net_tx_alloc(w->net[0], &w->spare[w->spare_cnt], want);
-		if (w->spare_cnt == 0)
-			break; /* no buffer: connections keep what they have for the next turn */
-		n = plx_quic_tx_burst(w->quic, w->spare, w->spare_cnt, now_ns);
-		if (n > 0) {
-			send_pkts(w, w->spare, n, now_ns);
-			w->spare_cnt = (uint16_t)(w->spare_cnt - n);
-			memmove(w->spare, &w->spare[n], w->spare_cnt * sizeof(w->spare[0]));
-			total += n;
-		}
-		if (w->spare_cnt > 0)
-			break;
-	}
-	if (total > 0)
-		flush(w, now_ns);
-	return total;
+	if (!plx_quic_has_tx(w->quic))
+		return 0;
+	if (want > 0)
+		w->spare_cnt += plx_net_tx_alloc(w->net[0], &w->spare[w->spare_cnt], want);
+	if (w->spare_cnt == 0)
+		return 0; /* no buffer: connections keep what they have for the next turn */
+	n = plx_quic_tx_burst(w->quic, w->spare, w->spare_cnt, now_ns);
+	if (n == 0)
+		return 0;
+	send_pkts(w, w->spare, n, now_ns);
+	w->spare_cnt = (uint16_t)(w->spare_cnt - n);
+	memmove(w->spare, &w->spare[n], w->spare_cnt * sizeof(w->spare[0]));
+	flush(w, now_ns);
+	return n;
 }
 
 static void

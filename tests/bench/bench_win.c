@@ -20,8 +20,8 @@ struct window {
 
 struct bench_win {
 	IMB_MGR *imb;
-	struct gcm_key_data key;
-	struct gcm_context_data ctx;
+	struct gcm_key_data key __attribute__((aligned(64)));
+	struct gcm_context_data ctx __attribute__((aligned(64)));
 	size_t raw_len;
 	uint8_t rec[RAW_MAX] __attribute__((aligned(64)));
 	double raw_last, raw_best;

@@ -38,13 +38,13 @@ no_protocol_in_common_closes_with_0x178(void)
 	plx_pair_free(p);
 }
 
-static const uint8_t key_update[5] = { 24, 0, 0, 1, 1 };
+static const uint8_t key_update[5] = {24, 0, 0, 1, 1};
 
 static void
 update_in_1rtt(struct plx_conn *c)
 {
 	ngtcp2_conn_submit_crypto_data(c->nc, NGTCP2_ENCRYPTION_LEVEL_1RTT, key_update,
-				       sizeof(key_update));
+	                               sizeof(key_update));
 	plx_conn_want_write(c);
 }
 
@@ -52,7 +52,7 @@ static void
 update_in_handshake(struct plx_conn *c)
 {
 	ngtcp2_conn_submit_crypto_data(c->nc, NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE, key_update,
-				       sizeof(key_update));
+	                               sizeof(key_update));
 	plx_conn_want_write(c);
 }
 
@@ -86,11 +86,11 @@ static void
 flood_crypto(struct plx_conn *c)
 {
 	/* Session tickets of 16 KiB each: a type that is skipped, and too many of them. */
-	static uint8_t msg[16388] = { 4, 0, 0x40, 0 };
+	static uint8_t msg[16388] = {4, 0, 0x40, 0};
 
 	for (int i = 0; i < 5; i++)
 		ngtcp2_conn_submit_crypto_data(c->nc, NGTCP2_ENCRYPTION_LEVEL_1RTT, msg,
-					       sizeof(msg));
+		                               sizeof(msg));
 	plx_conn_want_write(c);
 }
 
@@ -126,7 +126,7 @@ struct silence {
 
 static bool
 silence(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-	struct plx_path *path)
+        struct plx_path *path)
 {
 	struct silence *s = arg;
 
@@ -156,7 +156,7 @@ no_more_than_three_times_goes_to_an_address_not_validated(void)
 {
 	PLX_COVERS("A1");
 	for (int i = 0; i < 4; i++) {
-		struct silence s = { .pass = i == 1 ? 2 : 1, .junk = i == 2 ? 40 : 0 };
+		struct silence s = {.pass = i == 1 ? 2 : 1, .junk = i == 2 ? 40 : 0};
 		struct plx_pair_cfg cfg;
 		struct plx_pair *p;
 
@@ -175,7 +175,8 @@ no_more_than_three_times_goes_to_an_address_not_validated(void)
 		CU_ASSERT_TRUE(s.out > 0);
 		CU_ASSERT_TRUE(s.worst_permille <= 3000);
 		if (i != 3)
-			CU_ASSERT_TRUE(s.worst_permille >= 2000); /* the limit was the limit */
+			CU_ASSERT_TRUE(s.worst_permille >=
+			               2000); /* the limit was the limit */
 		CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[0].quic), 0);
 		plx_pair_free(p);
 	}
@@ -184,7 +185,7 @@ no_more_than_three_times_goes_to_an_address_not_validated(void)
 /* Joins another packet, for another connection, to each of the client's first datagrams. */
 static bool
 coalesce_foreign(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-		 uint16_t *len, struct plx_path *path)
+                 uint16_t *len, struct plx_path *path)
 {
 	(void)arg;
 	(void)p;
@@ -257,22 +258,22 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "no protocol in common closes with 0x178",
-		  no_protocol_in_common_closes_with_0x178 },
-		{ "a TLS KeyUpdate closes with 0x10a", a_tls_key_update_closes_with_0x10a },
-		{ "CRYPTO bytes above the bound close with CRYPTO_BUFFER_EXCEEDED",
-		  crypto_bytes_above_the_bound_close_with_crypto_buffer_exceeded },
-		{ "no more than three times goes to an address not validated",
-		  no_more_than_three_times_goes_to_an_address_not_validated },
-		{ "coalesced packets of another connection are ignored",
-		  coalesced_packets_of_another_connection_are_ignored },
-		{ "an application close in the handshake shows nothing of the application",
-		  an_application_close_in_the_handshake_shows_nothing_of_the_application },
-		CU_TEST_INFO_NULL,
+	        {"no protocol in common closes with 0x178",
+	         no_protocol_in_common_closes_with_0x178},
+	        {"a TLS KeyUpdate closes with 0x10a", a_tls_key_update_closes_with_0x10a},
+	        {"CRYPTO bytes above the bound close with CRYPTO_BUFFER_EXCEEDED",
+	         crypto_bytes_above_the_bound_close_with_crypto_buffer_exceeded},
+	        {"no more than three times goes to an address not validated",
+	         no_more_than_three_times_goes_to_an_address_not_validated},
+	        {"coalesced packets of another connection are ignored",
+	         coalesced_packets_of_another_connection_are_ignored},
+	        {"an application close in the handshake shows nothing of the application",
+	         an_application_close_in_the_handshake_shows_nothing_of_the_application},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "RFC 9000, RFC 9001", NULL, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"RFC 9000, RFC 9001", NULL, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	return plx_test_main(suites);

@@ -22,32 +22,9 @@ static int64_t
 stream_of(unsigned op)
 {
 	/* Three unidirectional ones that begin with their type, a fourth, four requests. */
-	static const int64_t id[8] = { 2, 6, 10, 14, 0, 4, 8, 12 };
+	static const int64_t id[8] = {2, 6, 10, 14, 0, 4, 8, 12};
 
 	return id[op & 7];
-}
-
-/* Everything that the server wrote is acknowledged and forgotten. */
-static void
-turn(void)
-{
-	mem_write(&conn);
-	for (uint32_t i = 0; i < conn.s_cnt; i++) {
-		struct mem_stream *s = conn.s[i];
-		uint64_t off = s->tx_off;
-		size_t len = s->tx_len;
-
-		if (s->closed)
-			continue;
-		s->stop_done |= s->stop;
-		s->tx_len = 0;
-		s->tx_off += len;
-		s->tx_fin_done |= s->tx_fin;
-		s->tx_reset_done |= s->tx_reset;
-		if (len && !conn.closing)
-			mem_check(&conn, conn.app->on_stream_acked(conn.ctx, s->id, off, len));
-		mem_maybe_closed(&conn, s);
-	}
 }
 
 static const uint8_t *
@@ -76,7 +53,7 @@ run_op(const uint8_t *p, const uint8_t *end)
 		}
 	}
 	if (op & 0x20)
-		turn();
+		mem_turn(&conn);
 	return p + len;
 }
 
@@ -84,7 +61,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct plx_h3_cfg cfg;
-	struct plx_slab_cfg sc = { .limit = 64 << 20, .node = -1 };
+	struct plx_slab_cfg sc = {.limit = 64 << 20, .node = -1};
 	struct plx_slab_stats before, after;
 	const uint8_t *end = data + size;
 	uint64_t seen = 0;
@@ -94,7 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (plx_slab_new(&slab, &sc))
 			abort();
 	}
-	cfg = (struct plx_h3_cfg){ .app = &site_app, .arg = &site, .slab = slab };
+	cfg = (struct plx_h3_cfg){.app = &site_app, .arg = &site, .slab = slab};
 	plx_slab_get_stats(slab, &before);
 	mem_init(&conn, true, &plx_h3_inline, &cfg);
 	while (end - data >= 2 && !conn.closing) {
@@ -108,7 +85,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		seen |= 1u << (data[0] & 7);
 		data = run_op(data, end);
 	}
-	turn();
+	mem_turn(&conn);
 	mem_fini(&conn);
 	site_fini(&site);
 	plx_slab_get_stats(slab, &after);

@@ -70,8 +70,9 @@ main(int argc, char **argv)
 	struct stat st;
 
 	for (int i = 1; i < argc; i++) {
-		int rc = stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode) ? replay_dir(argv[i]) :
-									   replay(argv[i]);
+		int rc = stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode)
+		                 ? replay_dir(argv[i])
+		                 : replay(argv[i]);
 
 		if (rc)
 			return EXIT_FAILURE;

@@ -19,7 +19,8 @@ pair(const struct plx_pair_cfg *cfg)
 }
 
 static void
-set_links(struct plx_pair_cfg *cfg, uint32_t loss_ppm, uint32_t corrupt_ppm, uint64_t jitter_ns)
+set_links(struct plx_pair_cfg *cfg, uint32_t loss_ppm, uint32_t corrupt_ppm,
+          uint64_t jitter_ns)
 {
 	for (int s = 0; s < PLX_PAIR_SIDES; s++) {
 		cfg->link[s].loss_ppm = loss_ppm;
@@ -148,7 +149,7 @@ struct swap {
 
 static bool
 swap_first_two(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-	       uint16_t *len, struct plx_path *path)
+               uint16_t *len, struct plx_path *path)
 {
 	struct swap *s = arg;
 
@@ -172,7 +173,7 @@ static void
 a_client_hello_over_two_initials_arrives_in_either_order(void)
 {
 	for (int how = 0; how < 3; how++) {
-		struct swap s = { .later = how == 2 };
+		struct swap s = {.later = how == 2};
 		struct plx_pair_cfg cfg;
 		struct plx_pair *p;
 
@@ -243,7 +244,7 @@ static void
 a_client_whose_port_changes_in_mid_transfer_completes(void)
 {
 	struct plx_pair_cfg cfg;
-	struct nat n = { .from_ns = 1000 * SEC + 120 * MS, .port_be = 0x1111 };
+	struct nat n = {.from_ns = 1000 * SEC + 120 * MS, .port_be = 0x1111};
 	struct plx_pair *p;
 
 	PLX_COVERS("S1-60");
@@ -265,7 +266,7 @@ static void
 without_migration_packets_of_a_new_address_are_dropped(void)
 {
 	struct plx_pair_cfg cfg;
-	struct nat n = { .from_ns = 1000 * SEC + 120 * MS, .port_be = 0x1111 };
+	struct nat n = {.from_ns = 1000 * SEC + 120 * MS, .port_be = 0x1111};
 	struct plx_pair *p;
 
 	PLX_COVERS("S0-11", "S1-60");
@@ -298,7 +299,8 @@ keys_are_updated_in_mid_transfer(void)
 		for (int i = 0; i < 5; i++) {
 			plx_pair_run(p, NULL, 200 * MS);
 			if (p->end[side].app.conn != NULL)
-				ngtcp2_conn_initiate_key_update(p->end[side].app.conn->nc, p->now);
+				ngtcp2_conn_initiate_key_update(p->end[side].app.conn->nc,
+				                                p->now);
 		}
 		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 120 * SEC));
 		CU_ASSERT_EQUAL(p->end[0].app.mismatches + p->end[1].app.mismatches, 0);
@@ -332,28 +334,28 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "bytes are right through loss, reordering and corruption",
-		  bytes_are_right_through_loss_reordering_and_corruption },
-		{ "one seed gives one story", one_seed_gives_one_story },
-		{ "many streams share a connection", many_streams_share_a_connection },
-		{ "credit that is not returned stops the peer",
-		  credit_that_is_not_returned_stops_the_peer },
-		{ "a ClientHello over two Initials arrives in either order",
-		  a_client_hello_over_two_initials_arrives_in_either_order },
-		{ "a group the server lacks costs a round trip only",
-		  a_group_the_server_lacks_costs_a_round_trip_only },
-		{ "a client whose port changes in mid-transfer completes",
-		  a_client_whose_port_changes_in_mid_transfer_completes },
-		{ "without migration packets of a new address are dropped",
-		  without_migration_packets_of_a_new_address_are_dropped },
-		{ "keys are updated in mid-transfer", keys_are_updated_in_mid_transfer },
-		{ "handshakes survive a link that loses a third",
-		  handshakes_survive_a_link_that_loses_a_third },
-		CU_TEST_INFO_NULL,
+	        {"bytes are right through loss, reordering and corruption",
+	         bytes_are_right_through_loss_reordering_and_corruption},
+	        {"one seed gives one story", one_seed_gives_one_story},
+	        {"many streams share a connection", many_streams_share_a_connection},
+	        {"credit that is not returned stops the peer",
+	         credit_that_is_not_returned_stops_the_peer},
+	        {"a ClientHello over two Initials arrives in either order",
+	         a_client_hello_over_two_initials_arrives_in_either_order},
+	        {"a group the server lacks costs a round trip only",
+	         a_group_the_server_lacks_costs_a_round_trip_only},
+	        {"a client whose port changes in mid-transfer completes",
+	         a_client_whose_port_changes_in_mid_transfer_completes},
+	        {"without migration packets of a new address are dropped",
+	         without_migration_packets_of_a_new_address_are_dropped},
+	        {"keys are updated in mid-transfer", keys_are_updated_in_mid_transfer},
+	        {"handshakes survive a link that loses a third",
+	         handshakes_survive_a_link_that_loses_a_third},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "two endpoints", NULL, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"two endpoints", NULL, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	return plx_test_main(suites);

@@ -32,7 +32,8 @@ struct mem_stream {
 	uint64_t tx_off; /* offset of tx[0] */
 	uint64_t rx_off; /* bytes delivered to us */
 	uint64_t credit; /* bytes delivered and not consumed */
-	bool tx_fin, tx_fin_done, tx_reset, tx_reset_done, rx_done, stop, stop_done, blocked;
+	bool tx_fin, tx_fin_done, tx_reset, tx_reset_done, rx_done, stop, stop_done,
+	        blocked;
 	bool open_told, closed;
 	uint64_t tx_code, stop_code, code;
 };
@@ -45,11 +46,12 @@ struct plx_conn {
 	uint32_t s_cnt;
 	int64_t next_bidi, next_uni;
 	uint32_t bidi_left, uni_left; /* streams that may be opened */
-	uint64_t window;	      /* credit of a stream that the peer gives us */
-	uint64_t credit;	      /* bytes delivered and not consumed, all streams */
+	uint64_t window;              /* credit of a stream that the peer gives us */
+	uint64_t credit;              /* bytes delivered and not consumed, all streams */
 	uint64_t consumed;
-	uint64_t over; /* bytes consumed that were never delivered: a bug of the application */
-	size_t chunk;  /* bytes delivered at once, 0 = all */
+	uint64_t
+	        over; /* bytes consumed that were never delivered: a bug of the application */
+	size_t chunk; /* bytes delivered at once, 0 = all */
 	uint64_t now, user;
 	bool server, up, closing, closed, want;
 	uint64_t close_code;
@@ -259,7 +261,7 @@ mem_maybe_closed(struct plx_conn *c, struct mem_stream *s)
 	s->tx = NULL;
 	if (c->app->on_stream_closed && !c->closing)
 		mem_check(c, c->app->on_stream_closed(c->ctx, s->id,
-						      s->code ? s->code : UINT64_MAX));
+		                                      s->code ? s->code : UINT64_MAX));
 }
 
 static inline struct mem_stream *
@@ -286,14 +288,16 @@ mem_deliver(struct plx_conn *c, int64_t id, const uint8_t *p, size_t len, bool f
 		uint8_t *b = malloc(n ? n : 1);
 		bool last = fin && n == len;
 
-		memcpy(b, p, n);
+		if (n)
+			memcpy(b, p, n);
 		s->credit += n;
 		c->credit += n;
 		if (!s->stop || n)
-			mem_check(c, c->app->on_stream_data(c->ctx, id, s->rx_off, b, n, last));
+			mem_check(c, c->app->on_stream_data(c->ctx, id, s->rx_off, b, n,
+			                                    last));
 		free(b);
 		s->rx_off += n;
-		p += n;
+		p = n ? p + n : p;
 		len -= n;
 		if (last) {
 			s->rx_done = true;
@@ -427,17 +431,41 @@ mem_carry(struct plx_conn *c)
 			mem_deliver(c->peer, s->id, p, len, fin);
 			free(p);
 			if (!c->closing)
-				mem_check(c, c->app->on_stream_acked(c->ctx, s->id, off, len));
+				mem_check(c,
+				          c->app->on_stream_acked(c->ctx, s->id, off, len));
 			mem_maybe_closed(c, s);
 		}
 	}
 	return moved;
 }
 
+/* One write turn of a connection without a peer: what it sent is acknowledged and forgotten. */
+static inline void
+mem_turn(struct plx_conn *c)
+{
+	mem_write(c);
+	for (uint32_t i = 0; i < c->s_cnt; i++) {
+		struct mem_stream *s = c->s[i];
+		uint64_t off = s->tx_off;
+		size_t len = s->tx_len;
+
+		if (s->closed)
+			continue;
+		s->stop_done |= s->stop;
+		s->tx_len = 0;
+		s->tx_off += len;
+		s->tx_fin_done |= s->tx_fin;
+		s->tx_reset_done |= s->tx_reset;
+		if (len && !c->closing)
+			mem_check(c, c->app->on_stream_acked(c->ctx, s->id, off, len));
+		mem_maybe_closed(c, s);
+	}
+}
+
 static inline void
 mem_end(struct plx_conn *c, enum plx_close_by by, uint64_t code)
 {
-	struct plx_close_info why = { .code = code, .by = (uint8_t)by, .is_app = 1 };
+	struct plx_close_info why = {.code = code, .by = (uint8_t)by, .is_app = 1};
 
 	if (c->closed)
 		return;

@@ -8,7 +8,7 @@
 
 #include "plx_rand.h"
 
-#define PKT_MAX	 1500
+#define PKT_MAX  1500
 #define MILLION  1000000
 #define START_NS (1000 * PLX_NS_PER_S)
 
@@ -89,7 +89,7 @@ static int
 make_tls(struct plx_pair *p, enum plx_pair_side side)
 {
 	struct plx_pair_end *e = &p->end[side];
-	struct plx_tls_cfg tc = { .server = side == PLX_PAIR_SERVER };
+	struct plx_tls_cfg tc = {.server = side == PLX_PAIR_SERVER};
 	char err[256] = "", *chain = NULL;
 	int rc;
 
@@ -116,7 +116,8 @@ static int
 make_end(struct plx_pair *p, enum plx_pair_side side)
 {
 	struct plx_pair_end *e = &p->end[side];
-	struct plx_steer_cfg sc = { .server_id_len = 2, .worker_cnt = 1, .first_local = true };
+	struct plx_steer_cfg sc = {
+	        .server_id_len = 2, .worker_cnt = 1, .first_local = true};
 	int rc;
 
 	plx_rand_seed(&e->rand, p->cfg.seed * 2 + side);
@@ -167,7 +168,7 @@ plx_pair_new(struct plx_pair **out, const struct plx_pair_cfg *cfg)
 	p->limit = PLX_TIME_NEVER;
 	plx_rand_seed(&p->rand, ~cfg->seed);
 	rc = plx_tls_self_signed(cfg->wrong_name ? "other.example" : "server.example", true,
-				 &p->rand, &p->cert, &p->key);
+	                         &p->rand, &p->cert, &p->key);
 	for (int s = 0; rc == 0 && s < PLX_PAIR_SIDES; s++)
 		rc = make_end(p, (enum plx_pair_side)s);
 	if (rc != 0) {
@@ -221,13 +222,13 @@ plx_pair_dial(struct plx_pair *p, bool verify, struct plx_conn_id *id)
 	struct plx_pair_end *c = &p->end[PLX_PAIR_CLIENT];
 	struct plx_conn_id none;
 	struct plx_quic_dial d = {
-		.path = { .local = c->addr, .remote = p->end[PLX_PAIR_SERVER].addr },
-		.sni = "server.example",
-		.alpn = "plx-test",
-		.verify = verify,
-		.user = 42,
-		.on_failed = plx_testapp_failed,
-		.on_failed_arg = &c->app,
+	        .path = {.local = c->addr, .remote = p->end[PLX_PAIR_SERVER].addr},
+	        .sni = "server.example",
+	        .alpn = "plx-test",
+	        .verify = verify,
+	        .user = 42,
+	        .on_failed = plx_testapp_failed,
+	        .on_failed_arg = &c->app,
 	};
 
 	return plx_quic_dial(c->quic, &d, p->now, id != NULL ? id : &none);
@@ -297,7 +298,7 @@ trace(struct plx_pair *p, uint8_t from, const uint8_t *pkt, uint16_t len)
 		uint32_t len;
 		uint8_t from, type;
 		uint16_t zero;
-	} t = { p->trace, p->now, len, from, 0, 0 };
+	} t = {p->trace, p->now, len, from, 0, 0};
 
 	t.type = pkt[0] & ((pkt[0] & 0x80) != 0 ? 0xf0 : 0xc0);
 	p->trace = plx_siphash24(p->hash_key, &t, sizeof(t));
@@ -305,7 +306,7 @@ trace(struct plx_pair *p, uint8_t from, const uint8_t *pkt, uint16_t len)
 
 void
 plx_pair_send(struct plx_pair *p, enum plx_pair_side from, const struct plx_path *path,
-	      const uint8_t *pkt, uint16_t len)
+              const uint8_t *pkt, uint16_t len)
 {
 	const struct plx_pair_link *l = &p->cfg.link[from];
 	struct plx_flight f;
@@ -361,7 +362,8 @@ deliver(struct plx_pair *p)
 	while (n < PLX_BURST_MAX && p->flight_cnt > 0 && p->flight[0].at <= p->now &&
 	       p->flight[0].to == to) {
 		flight_pop(p, &f[n]);
-		dg[n] = (struct plx_dgram){ .data = f[n].data, .len = f[n].len, .ecn = f[n].ecn };
+		dg[n] = (struct plx_dgram){
+		        .data = f[n].data, .len = f[n].len, .ecn = f[n].ecn};
 		dg[n].path.local = f[n].path.remote;
 		dg[n].path.remote = f[n].path.local;
 		n++;
@@ -385,7 +387,7 @@ transmit(struct plx_pair *p, enum plx_pair_side side)
 	if (!plx_quic_has_tx(p->end[side].quic))
 		return false;
 	for (uint16_t i = 0; i < PLX_BURST_MAX; i++)
-		out[i] = (struct plx_txpkt){ .buf = room[i], .cap = PKT_MAX };
+		out[i] = (struct plx_txpkt){.buf = room[i], .cap = PKT_MAX};
 	n = plx_quic_tx_burst(p->end[side].quic, out, PLX_BURST_MAX, p->now);
 	for (uint16_t i = 0; i < n; i++)
 		plx_pair_send(p, side, &out[i].tx->path, out[i].buf, out[i].len);
@@ -440,7 +442,8 @@ plx_pair_run(struct plx_pair *p, bool (*until)(struct plx_pair *p), uint64_t lim
 bool
 plx_pair_idle(struct plx_pair *p)
 {
-	return plx_quic_conn_cnt(p->end[0].quic) == 0 && plx_quic_conn_cnt(p->end[1].quic) == 0;
+	return plx_quic_conn_cnt(p->end[0].quic) == 0 &&
+	       plx_quic_conn_cnt(p->end[1].quic) == 0;
 }
 
 bool

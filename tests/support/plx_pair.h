@@ -21,16 +21,12 @@
 #include "plx_testapp.h"
 #include "plx_tls.h"
 
-enum plx_pair_side {
-	PLX_PAIR_SERVER = 0,
-	PLX_PAIR_CLIENT,
-	PLX_PAIR_SIDES
-};
+enum plx_pair_side { PLX_PAIR_SERVER = 0, PLX_PAIR_CLIENT, PLX_PAIR_SIDES };
 
 /** Faults of one direction. Shares are in parts per million of packets. */
 struct plx_pair_link {
-	uint64_t delay_ns;   /**< one way, default 10 ms */
-	uint64_t jitter_ns;  /**< up to this much more, at random: reorders */
+	uint64_t delay_ns;  /**< one way, default 10 ms */
+	uint64_t jitter_ns; /**< up to this much more, at random: reorders */
 	uint32_t loss_ppm;
 	uint32_t dup_ppm;
 	uint32_t corrupt_ppm; /**< one bit of the packet changes */
@@ -44,7 +40,7 @@ struct plx_pair;
  * @return false: the packet is lost
  */
 typedef bool (*plx_pair_tap_fn)(void *arg, struct plx_pair *p, enum plx_pair_side from,
-				uint8_t *pkt, uint16_t *len, struct plx_path *path);
+                                uint8_t *pkt, uint16_t *len, struct plx_path *path);
 
 struct plx_pair_cfg {
 	uint64_t seed;
@@ -52,13 +48,13 @@ struct plx_pair_cfg {
 	struct plx_pair_link link[PLX_PAIR_SIDES]; /**< by sender */
 	enum plx_crypt_backend backend;
 	bool ipv6;
-	bool trust;	       /**< the client trusts the server's certificate */
-	bool wrong_name;       /**< the certificate is for another name */
-	uint8_t chain;	       /**< certificates that the server sends besides its own */
-	bool no_rand;	       /**< OpenSSL draws from the system, as in production */
+	bool trust;      /**< the client trusts the server's certificate */
+	bool wrong_name; /**< the certificate is for another name */
+	uint8_t chain;   /**< certificates that the server sends besides its own */
+	bool no_rand;    /**< OpenSSL draws from the system, as in production */
 	const char *groups[PLX_PAIR_SIDES]; /**< key exchange, NULL = default */
-	const char *ciphers;   /**< NULL = default */
-	const char *server_alpn; /**< default "plx-test" */
+	const char *ciphers;                /**< NULL = default */
+	const char *server_alpn;            /**< default "plx-test" */
 	plx_pair_tap_fn tap;
 	void *tap_arg;
 };
@@ -86,9 +82,10 @@ struct plx_pair {
 	uint64_t steps;
 	uint64_t limit; /**< the clock does not jump over this, ns */
 	uint8_t hash_key[16];
-	uint64_t trace;	 /**< hash over (time, direction, length, packet type) of all packets */
+	uint64_t
+	        trace; /**< hash over (time, direction, length, packet type) of all packets */
 	uint64_t lost, duplicated, corrupted;
-	struct plx_rand rand; /**< the link's */
+	struct plx_rand rand;      /**< the link's */
 	struct plx_flight *flight; /**< packets under way, a heap by arrival */
 	uint32_t flight_cnt, flight_cap;
 	uint64_t flight_seq;
@@ -107,7 +104,7 @@ int plx_pair_dial(struct plx_pair *p, bool verify, struct plx_conn_id *id);
 
 /** plx_pair_send() puts a packet on the link as if one side had sent it. */
 void plx_pair_send(struct plx_pair *p, enum plx_pair_side from, const struct plx_path *path,
-		   const uint8_t *pkt, uint16_t len);
+                   const uint8_t *pkt, uint16_t len);
 
 /** plx_pair_lose_state() restarts the server's endpoint, as after a crash: same keys. */
 int plx_pair_lose_state(struct plx_pair *p);
@@ -119,12 +116,13 @@ void plx_pair_step(struct plx_pair *p);
 bool plx_pair_run(struct plx_pair *p, bool (*until)(struct plx_pair *p), uint64_t limit_ns);
 
 /** Conditions for plx_pair_run(). */
-bool plx_pair_idle(struct plx_pair *p);	    /**< no slot is in use on either side */
+bool plx_pair_idle(struct plx_pair *p);      /**< no slot is in use on either side */
 bool plx_pair_client_up(struct plx_pair *p); /**< the client is established */
 bool plx_pair_both_up(struct plx_pair *p);
 bool plx_pair_client_over(struct plx_pair *p); /**< closed or failed */
 bool plx_pair_both_over(struct plx_pair *p);   /**< both closed */
-bool plx_pair_streams_done(struct plx_pair *p); /**< the client's streams, of one connection */
+bool
+plx_pair_streams_done(struct plx_pair *p); /**< the client's streams, of one connection */
 
 /** Bytes that the slab of a side has handed out. */
 uint64_t plx_pair_slab_used(struct plx_pair *p, enum plx_pair_side side);

@@ -5,14 +5,14 @@
 #include <string.h>
 
 #define STREAMS_MAX 2048
-#define HDR_LEN	    16
+#define HDR_LEN     16
 #define PATTERN_LEN 65536
 
 struct ts {
 	int64_t id;
-	uint64_t rx, tx;	 /* bytes so far, header included */
+	uint64_t rx, tx;         /* bytes so far, header included */
 	uint64_t rx_end, tx_end; /* bytes there will be */
-	struct ts *next;	 /* ready list */
+	struct ts *next;         /* ready list */
 	uint8_t hdr[HDR_LEN];
 	struct plx_iov vec[2];
 	bool used, ready, fin_rx, fin_tx;
@@ -179,7 +179,9 @@ stream_data(void *ctx, int64_t id, uint64_t off, const uint8_t *data, size_t len
 		}
 	}
 	if (len > 0) {
-		if (memcmp(data, pattern_at(t, s, s->rx - (t->client ? 0 : HDR_LEN)), len) != 0)
+		if (!t->a->blind &&
+		    memcmp(data, pattern_at(t, s, s->rx - (t->client ? 0 : HDR_LEN)),
+		           len) != 0)
 			t->a->mismatches++;
 		s->rx += len;
 	}
@@ -200,6 +202,17 @@ stream_reset(void *ctx, int64_t id, uint64_t final_sz, uint64_t code)
 	(void)final_sz;
 	(void)code;
 	t->a->resets++;
+	return 0;
+}
+
+static int
+stream_stop(void *ctx, int64_t id, uint64_t code)
+{
+	struct tc *t = ctx;
+
+	(void)id;
+	t->a->stops++;
+	t->a->stop_code = code;
 	return 0;
 }
 
@@ -264,10 +277,9 @@ next_tx(void *ctx, struct plx_tx_next *next)
 	body = s->tx_end - s->tx - hdr;
 	if (body > PATTERN_LEN)
 		body = PATTERN_LEN;
-	s->vec[0] = (struct plx_iov){ s->hdr + HDR_LEN - hdr, hdr };
+	s->vec[0] = (struct plx_iov){s->hdr + HDR_LEN - hdr, hdr};
 	s->vec[1] = (struct plx_iov){
-		pattern_at(t, s, s->tx + hdr - (t->client ? HDR_LEN : 0)), body
-	};
+	        pattern_at(t, s, s->tx + hdr - (t->client ? HDR_LEN : 0)), body};
 	next->stream_id = s->id;
 	next->vec = hdr > 0 ? s->vec : &s->vec[1];
 	next->cnt = hdr > 0 ? 2 : 1;
@@ -327,21 +339,22 @@ plx_testapp_failed(void *arg, uint64_t user, const struct plx_close_info *why)
 	a->why = *why;
 }
 
-#define BOTH_ROLES                                                                             \
-	.on_stream_open = stream_open, .on_stream_data = stream_data,                          \
-	.on_stream_reset = stream_reset, .on_stream_writable = stream_writable,                \
-	.on_stream_closed = stream_closed, .on_streams_available = streams_available,          \
-	.on_datagram = datagram, .next_tx = next_tx, .tx_done = tx_done,                       \
-	.tx_blocked = tx_stop, .tx_shut = tx_stop, .on_conn_closed = conn_closed
+#define BOTH_ROLES                                                                         \
+	.on_stream_open = stream_open, .on_stream_data = stream_data,                      \
+	.on_stream_reset = stream_reset, .on_stream_stop = stream_stop,                    \
+	.on_stream_writable = stream_writable, .on_stream_closed = stream_closed,          \
+	.on_streams_available = streams_available, .on_datagram = datagram,                \
+	.next_tx = next_tx, .tx_done = tx_done, .tx_blocked = tx_stop, .tx_shut = tx_stop, \
+	.on_conn_closed = conn_closed
 
 const struct plx_app plx_testapp_server = {
-	.name = "test server",
-	.on_conn_established = established_server,
-	BOTH_ROLES,
+        .name = "test server",
+        .on_conn_established = established_server,
+        BOTH_ROLES,
 };
 
 const struct plx_app plx_testapp_client = {
-	.name = "test client",
-	.on_conn_established = established_client,
-	BOTH_ROLES,
+        .name = "test client",
+        .on_conn_established = established_client,
+        BOTH_ROLES,
 };

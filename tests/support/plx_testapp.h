@@ -18,21 +18,23 @@
 /** What an instance does and what it saw. One per endpoint and role. */
 struct plx_testapp {
 	/* Set by the test. */
-	uint64_t up, down;   /**< client: bytes per stream */
-	uint32_t streams;    /**< client: streams per connection */
+	uint64_t up, down;    /**< client: bytes per stream */
+	uint32_t streams;     /**< client: streams per connection */
 	bool close_when_done; /**< client: close with close_code after the last stream */
 	uint64_t close_code;
 	const char *close_reason;
+	bool blind;  /**< do not compare what arrives: for measurements */
 	bool hold;   /**< do not consume: keep flow-control credit */
 	bool refuse; /**< refuse every connection */
 	void (*on_up)(struct plx_conn *c); /**< called when a connection is established */
 	/* Seen. */
 	uint64_t established, closed, failed;
 	uint64_t streams_done, rx_bytes, mismatches;
-	uint64_t resets, datagrams;
+	uint64_t resets, datagrams, stops;
+	uint64_t stop_code;        /**< of the last STOP_SENDING */
 	struct plx_close_info why; /**< of the last connection that ended */
 	struct plx_conn_info info; /**< of the last connection, when it was established */
-	struct plx_conn *conn;	   /**< last one established, NULL when closed */
+	struct plx_conn *conn;     /**< last one established, NULL when closed */
 };
 
 /** Register with a struct plx_testapp as argument, once for each role. */

@@ -27,6 +27,10 @@
 #include <plx/conn.h>
 #include <plx/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** What to send next; filled by next_tx. */
 struct plx_tx_next {
 	int64_t stream_id;	    /**< stream; -1 with cnt 0 = only control frames */
@@ -103,5 +107,9 @@ struct plx_app {
 	 */
 	void (*on_conn_closed)(void *ctx, const struct plx_close_info *why);
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

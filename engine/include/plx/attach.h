@@ -19,6 +19,10 @@
 #include <plx/err.h>
 #include <plx/event.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct plx_engine;
 struct plx_attach;
 
@@ -98,5 +102,9 @@ PLX_API uint32_t plx_sent_take(struct plx_attach *a, struct plx_sbuf **b,
 
 /** plx_attach_workers() is the number of workers, 1..PLX_WORKERS_MAX. */
 PLX_API uint16_t plx_attach_workers(const struct plx_attach *a) PLX_ON_APP;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include <plx/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct plx_conn;
 
 /** What is known of a connection; a copy. */
@@ -139,5 +143,9 @@ PLX_API void plx_conn_set_user(struct plx_conn *c, uint64_t user) PLX_ON_WORKER;
 
 /** plx_conn_now() is the clock of this turn, monotonic ns. Thread: the owner. Errors: none. */
 PLX_API uint64_t plx_conn_now(const struct plx_conn *c) PLX_ON_WORKER;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

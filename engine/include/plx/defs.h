@@ -41,20 +41,48 @@
  *   PLX_ON_MAIN     only the control thread
  *   PLX_ANY_THREAD  any thread at any time
  *
- * With clang and -DPLX_THREAD_ROLES they are capabilities of the thread-safety analysis,
- * and a call from the wrong side does not compile.
+ * With clang and -DPLX_THREAD_ROLES they are capabilities of the thread-safety analysis: a
+ * function with one role that calls a function with another does not compile. A function
+ * without a role (a static helper, a test) is not judged: it runs where its caller runs. That
+ * is why each capability is the same member of three objects: clang tells "holds another
+ * object's member" (-Wthread-safety-precise, an error) from "holds nothing"
+ * (-Wthread-safety-analysis, off; by pragma, as the option would turn both off). The objects
+ * exist for the analysis only.
+ *
+ * Before a worker or an application core runs, and after it ended, the control thread acts in
+ * its place: such a function says so with PLX_ACT_AS_WORKER() or PLX_ACT_AS_APP().
  */
 #if defined(__clang__) && defined(PLX_THREAD_ROLES)
+#pragma clang diagnostic ignored "-Wthread-safety-analysis"
 struct __attribute__((capability("thread role"))) plx_role {
 	int unused;
 };
-extern struct plx_role plx_role_worker;
-extern struct plx_role plx_role_app;
-extern struct plx_role plx_role_main;
-#define PLX_ON_WORKER __attribute__((requires_capability(plx_role_worker)))
-#define PLX_ON_APP    __attribute__((requires_capability(plx_role_app)))
-#define PLX_ON_MAIN   __attribute__((requires_capability(plx_role_main)))
+struct plx_thread {
+	struct plx_role role;
+};
+extern struct plx_thread plx_worker_thread;
+extern struct plx_thread plx_app_thread;
+extern struct plx_thread plx_main_thread;
+#define PLX_ON_WORKER __attribute__((requires_capability(plx_worker_thread.role)))
+#define PLX_ON_APP    __attribute__((requires_capability(plx_app_thread.role)))
+#define PLX_ON_MAIN   __attribute__((requires_capability(plx_main_thread.role)))
+static inline void plx_act_as_worker(void)
+	__attribute__((assert_capability(plx_worker_thread.role)));
+static inline void
+plx_act_as_worker(void)
+{
+}
+static inline void plx_act_as_app(void)
+	__attribute__((assert_capability(plx_app_thread.role)));
+static inline void
+plx_act_as_app(void)
+{
+}
+#define PLX_ACT_AS_WORKER() plx_act_as_worker()
+#define PLX_ACT_AS_APP()    plx_act_as_app()
 #else
+#define PLX_ACT_AS_WORKER() ((void)0)
+#define PLX_ACT_AS_APP()    ((void)0)
 #define PLX_ON_WORKER
 #define PLX_ON_APP
 #define PLX_ON_MAIN

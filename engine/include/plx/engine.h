@@ -19,10 +19,19 @@
 
 #include <plx/err.h>
 #include <plx/types.h>
+#include <plx/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct plx_engine;
 
 /** "0.1.0" of the library that runs; compare with PLX_VERSION of the headers. */
 PLX_API const char *plx_version(void) PLX_ANY_THREAD;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

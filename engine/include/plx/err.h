@@ -13,6 +13,10 @@
 
 #include <plx/defs.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* clang-format off */
 #define PLX_ERR_LIST(X)                                                                       \
 	X(INVAL,          1, "invalid argument")                                              \
@@ -73,5 +77,9 @@ PLX_API const char *plx_strerror(int err) PLX_ANY_THREAD;
  * Errors: none; "PLX_E_?" for a value outside the list, "PLX_OK" for 0.
  */
 PLX_API const char *plx_errname(int err) PLX_ANY_THREAD;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

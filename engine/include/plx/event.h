@@ -26,6 +26,10 @@
 
 #include <plx/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* clang-format off */
 #define PLX_EVENT_LIST(X)                                                                     \
 	X(NONE,          "no event")                                                          \
@@ -180,5 +184,9 @@ struct plx_dial {
 	bool verify;		/**< check the certificate against the trust store and sni */
 	uint32_t handshake_ms;	/**< 0 = the endpoint's default */
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

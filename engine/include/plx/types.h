@@ -11,6 +11,10 @@
 
 #include <plx/defs.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** UDP over IPv4 or IPv6. */
 enum plx_family {
 	PLX_FAMILY_NONE = 0,
@@ -102,5 +106,9 @@ struct plx_close_info {
 	uint8_t reason_len; /**< bytes used of reason */
 	char reason[117];  /**< not terminated; cut when longer */
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

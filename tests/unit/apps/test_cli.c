@@ -199,8 +199,8 @@ static void
 test_version(void)
 {
 	static const char *const names[] = {
-	        "pollux " PLX_VERSION, "DPDK",    "ngtcp2",  "nghttp3",  "OpenSSL",
-	        "intel-ipsec-mb",      "libnuma", "jansson", "libcyaml", "build"};
+	        ("pollux " PLX_VERSION), "DPDK",    "ngtcp2",  "nghttp3",  "OpenSSL",
+	        "intel-ipsec-mb",        "libnuma", "jansson", "libcyaml", "build"};
 	const struct run *r = pollux("--version");
 
 	CU_ASSERT_EQUAL(r->code, 0);
@@ -326,25 +326,26 @@ left_behind(void)
 	return stat(path, &st) == 0;
 }
 
-#define PROBE "check --probe --eal-no-huge true --eal-file-prefix plxcli "
+#define PROBE \
+	"check --probe --eal-no-huge true --eal-file-prefix plxcli --address 192.0.2.1/24 "
 
 static void
 test_devices(void)
 {
-	refused(3, "net_nonsense0;no driver of that name", PROBE "--vdev net_nonsense0");
+	refused(3, "'net_nonsense0';no driver", PROBE "--vdev net_nonsense0");
 	CU_ASSERT_FALSE(left_behind());
 	if (geteuid() == 0)
 		refused(3, "no network device 'plxnone'",
 		        PROBE "--vdev net_af_packet0,iface=plxnone");
 	else
 		refused(3, "needs CAP_NET_RAW", PROBE "--vdev net_af_packet0,iface=lo");
-	refused(3, "no port '0000:ff:1f.7';dpdk-devbind.py",
-	        PROBE "--port-match 0000:ff:1f.7");
-	refused(3, "names no device", PROBE "--address 192.0.2.1/24");
-	refused(3, "too little memory;needs 48 MiB;is 8;--eal-memory-mb 48",
-	        PROBE "--eal-memory-mb 8");
+	refused(3, "'0000:ff:1f.7';dpdk-devbind.py", PROBE "--port-match 0000:ff:1f.7");
+	refused(2, "names no device;--port-vdev", PROBE);
+	refused(3, "too little memory;needs;is 8;--eal-memory-mb",
+	        PROBE "--vdev net_ring0 --eal-memory-mb 8");
 	refused(3, "hugepages;--eal-no-huge true",
-	        "check --probe --eal-no-huge false --eal-memory-mb 1048576 -- -m 1048576");
+	        "check --probe --eal-no-huge false --quic-max-conns 1 --vdev net_ring0 "
+	        "--address 192.0.2.1/24 --workers 128");
 	refused(3, "DPDK did not start;lcore", PROBE "-- --lcores 0@4095");
 	refused(3, "DPDK did not start;net_nonsense0", PROBE "--eal-vdev net_nonsense0");
 	refused(3, "DPDK did not start;EAL argument is unknown",
@@ -352,24 +353,36 @@ test_devices(void)
 	CU_ASSERT_FALSE(left_behind());
 }
 
+/* A required offload that is missing: the sentence, and the table behind it. */
+static void
+test_required_offload(void)
+{
+	const struct run *r =
+	        pollux(PROBE "--vdev net_ring0 --port-offloads-checksum require");
+
+	CU_ASSERT_EQUAL(r->code, 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(r->err, "which is required"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(r->err, "rx UDP checksum"));
+	CU_ASSERT_FALSE(left_behind());
+}
+
 static void
 test_both_styles(void)
 {
 	CU_ASSERT_EQUAL(pollux(PROBE "--vdev net_ring0")->code, 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(last.out, "net_ring0, driver net_ring"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(last.out, "port net_ring0"));
 	CU_ASSERT_STRING_EQUAL(last.err, "");
-	CU_ASSERT_EQUAL(pollux(PROBE "--address 192.0.2.1/24 -- --vdev net_ring0")->code,
-	                0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(last.out, "net_ring0, driver net_ring"));
+	CU_ASSERT_EQUAL(pollux(PROBE "-- --vdev net_ring1")->code, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(last.out, "port net_ring1"));
 	CU_ASSERT_EQUAL(
-	        pollux("--no-huge --no-shconf --no-pci --no-telemetry -m 64 --lcores 0@(0) "
-	               "--file-prefix plxcli --log-level=*:error --vdev net_ring3 -- "
-	               "check --probe --address 192.0.2.1/24")
+	        pollux("--no-huge --no-shconf --no-pci --no-telemetry -m 64 "
+	               "--lcores (0-1)@(0) --file-prefix plxcli --log-level=*:error "
+	               "--vdev net_ring3 -- check --probe --address 192.0.2.1/24")
 	                ->code,
 	        0);
 	if (last.code != 0)
 		printf("\n    %s", last.err);
-	CU_ASSERT_PTR_NOT_NULL(strstr(last.out, "net_ring3, driver net_ring"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(last.out, "port net_ring3"));
 	CU_ASSERT_FALSE(left_behind());
 }
 
@@ -451,6 +464,8 @@ static CU_TestInfo tests[] = {
         {"a directory that is a file is named", test_directories},
         {"devices, memory and EAL arguments that cannot work end with 3, nothing is left",
          test_devices},
+        {"a required offload that is missing ends with 3 and the table",
+         test_required_offload},
         {"EAL arguments go before or after", test_both_styles},
         {"doctor gives a fix for whatever is not OK, and exits by its verdict",
          test_doctor},

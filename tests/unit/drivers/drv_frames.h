@@ -28,11 +28,11 @@ struct frame {
 	uint64_t nr;
 };
 
-#define FRAME_DEFAULT                                                                          \
-	{                                                                                      \
-		.sport = 4433, .dport = 50000, .payload_len = 100,                             \
-		.dst_mac = { 0x02, 0x50, 0x4c, 0x58, 0, 2 }                                    \
-	}
+#define FRAME_DEFAULT        \
+	{.sport = 4433,      \
+	 .dport = 50000,     \
+	 .payload_len = 100, \
+	 .dst_mac = {0x02, 0x50, 0x4c, 0x58, 0, 2}}
 
 static inline struct plx_path
 frame_path(const struct frame *f)
@@ -104,10 +104,10 @@ frame_make(struct rte_mempool *pool, const struct frame *f)
 	memcpy(payload, &f->nr, sizeof(f->nr));
 	if (f->ip6)
 		udp->dgram_cksum = rte_ipv6_udptcp_cksum(
-			(const struct rte_ipv6_hdr *)(const void *)(eth + 1), udp);
+		        (const struct rte_ipv6_hdr *)(const void *)(eth + 1), udp);
 	else
 		udp->dgram_cksum = rte_ipv4_udptcp_cksum(
-			(const struct rte_ipv4_hdr *)(const void *)(eth + 1), udp);
+		        (const struct rte_ipv4_hdr *)(const void *)(eth + 1), udp);
 	return m;
 }
 
@@ -132,7 +132,8 @@ frame_nr(const struct rte_mbuf *m, const struct frame *f)
 static inline bool
 frame_cksum_ok(const struct rte_mbuf *m)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, 14);
+	const struct rte_ipv4_hdr *ip =
+	        rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, 14);
 
 	return rte_ipv4_udptcp_cksum_verify(ip, ip + 1) == 0;
 }

@@ -566,10 +566,10 @@ test_predicted_queue_is_that_of_rte_softrss(void)
 		four.dst_addr = 0xc0bfbebd;
 		four.sport = f.sport;
 		four.dport = f.dport;
-		CU_ASSERT_EQUAL(plx_ethdev_predict_queue(&plan, &path),
-		                plan.reta[rte_softrss((uint32_t *)&four,
-		                                      RTE_THASH_V4_L4_LEN, key) %
-		                          128]);
+		CU_ASSERT_EQUAL(
+		        plx_ethdev_predict_queue(&plan, &path),
+		        plan.reta[rte_softrss((uint32_t *)&four, RTE_THASH_V4_L4_LEN, key) %
+		                  128]);
 	}
 	path.local.family = PLX_FAMILY_IPV6;
 	CU_ASSERT_EQUAL(plx_ethdev_predict_queue(&plan, &path), PLX_E_INVAL);

@@ -18,8 +18,8 @@
 static int
 open_port(char *err, size_t err_sz)
 {
-	struct plx_ethdev_cfg cfg = { .device = { "net_ring0" }, .device_cnt = 1, .rxq = 2,
-				      .txq = 2 };
+	struct plx_ethdev_cfg cfg = {
+	        .device = {"net_ring0"}, .device_cnt = 1, .rxq = 2, .txq = 2};
 	struct plx_pio *p;
 	int rc = plx_ethdev_open(&p, &cfg, err, err_sz);
 
@@ -75,8 +75,8 @@ test_a_failed_open_can_be_repeated(void)
 static void
 test_the_need_is_known_before_eal_starts(void)
 {
-	struct plx_ethdev_cfg cfg = { .device = { "net_ring0" }, .device_cnt = 1, .rxq = 2,
-				      .txq = 2 };
+	struct plx_ethdev_cfg cfg = {
+	        .device = {"net_ring0"}, .device_cnt = 1, .rxq = 2, .txq = 2};
 
 	CU_ASSERT_TRUE(opens_with((unsigned)(plx_ethdev_mem_need(&cfg) >> 20) + 8));
 }
@@ -86,19 +86,21 @@ main(int argc, char **argv)
 {
 	char err[PLX_ETHDEV_ERR_SZ];
 	CU_TestInfo tests[] = {
-		{ "the message names the memory that suffices",
-		  test_message_names_the_memory_that_suffices },
-		{ "a failed open can be repeated", test_a_failed_open_can_be_repeated },
-		{ "the need is known before EAL starts", test_the_need_is_known_before_eal_starts },
-		CU_TEST_INFO_NULL,
+	        {"the message names the memory that suffices",
+	         test_message_names_the_memory_that_suffices},
+	        {"a failed open can be repeated", test_a_failed_open_can_be_repeated},
+	        {"the need is known before EAL starts",
+	         test_the_need_is_known_before_eal_starts},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "ethdev: memory", NULL, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"ethdev: memory", NULL, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	if (argc == 2) {
-		if (plx_test_eal("plx_test_memory2", (unsigned)strtoul(argv[1], NULL, 10)) != 0)
+		if (plx_test_eal("plx_test_memory2",
+		                 (unsigned)strtoul(argv[1], NULL, 10)) != 0)
 			return EXIT_FAILURE;
 		return open_port(err, sizeof(err)) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	}

@@ -26,7 +26,8 @@ h3_pair_slab(struct h3_pair *w, enum plx_pair_side side)
 }
 
 static inline void
-h3_pair_app(struct h3_pair *w, enum plx_pair_side side, const struct plx_app *app, void *arg)
+h3_pair_app(struct h3_pair *w, enum plx_pair_side side, const struct plx_app *app,
+            void *arg)
 {
 	w->p->end[side].proto.app = app;
 	w->p->end[side].proto.arg = arg;
@@ -54,7 +55,8 @@ h3_pair_end(struct h3_pair *w)
 	plx_quic_close_all(w->p->end[PLX_PAIR_CLIENT].quic, PLX_H3_NO_ERROR);
 	CU_ASSERT(plx_pair_run(w->p, plx_pair_idle, PAIR_LIMIT));
 	for (int i = 0; i < PLX_PAIR_SIDES; i++)
-		CU_ASSERT_EQUAL(plx_pair_slab_used(w->p, (enum plx_pair_side)i), w->slab[i]);
+		CU_ASSERT_EQUAL(plx_pair_slab_used(w->p, (enum plx_pair_side)i),
+		                w->slab[i]);
 	plx_pair_free(w->p);
 	w->p = NULL;
 }

@@ -22,7 +22,7 @@
 #include "plx_h3.h"
 
 #ifndef SITE_MAX
-#define SITE_MAX 4096 /* streams that are remembered */
+# define SITE_MAX 4096 /* streams that are remembered */
 #endif
 
 /* Byte i of every body. */
@@ -59,10 +59,10 @@ struct site {
 	struct site_stream s[SITE_MAX];
 	uint32_t opened, closed, conns, conns_closed, heads, goaways;
 	uint64_t last_code; /* of on_closed */
-	uint64_t held;	    /* bytes not consumed */
+	uint64_t held;      /* bytes not consumed */
 	struct plx_close_info why;
 	struct plx_h3_head *last; /* not kept */
-	char last_fields[2048];	  /* name=value; of the last head */
+	char last_fields[2048];   /* name=value; of the last head */
 };
 
 static inline struct site_stream *
@@ -92,10 +92,12 @@ site_copy(char *dst, size_t sz, const struct plx_h3_field *f)
 	snprintf(dst, sz, "%.*s", f ? (int)f->value_len : 0, f ? f->value : "");
 }
 
-#define F(n, v)                                                                                \
-	{                                                                                      \
-		.name = (n), .value = (v), .name_len = (uint32_t)strlen(n),                    \
-		.value_len = (uint32_t)strlen(v),                                              \
+#define F(n, v)                                   \
+	{                                         \
+	        .name = (n),                      \
+	        .value = (v),                     \
+	        .name_len = (uint32_t)strlen(n),  \
+	        .value_len = (uint32_t)strlen(v), \
 	}
 
 static int
@@ -115,9 +117,9 @@ site_on_head(void *ctx, int64_t id, const struct plx_h3_head *head, bool fin)
 {
 	struct site *t = ctx;
 	struct site_stream *s = &t->s[(id >> 2) % SITE_MAX];
-	struct plx_h3_field ok[] = { F(":status", "200"), F("server", "pollux") };
-	struct plx_h3_field early[] = { F(":status", "103"), F("link", "</a>; rel=preload") };
-	struct plx_h3_field trailers[] = { F("checksum", "abc") };
+	struct plx_h3_field ok[] = {F(":status", "200"), F("server", "pollux")};
+	struct plx_h3_field early[] = {F(":status", "103"), F("link", "</a>; rel=preload")};
+	struct plx_h3_field trailers[] = {F("checksum", "abc")};
 	size_t n = 0;
 
 	(void)fin;
@@ -128,9 +130,10 @@ site_on_head(void *ctx, int64_t id, const struct plx_h3_head *head, bool fin)
 	t->heads++;
 	t->opened++;
 	for (uint16_t i = 0; i < head->cnt && n < sizeof(t->last_fields); i++)
-		n += (size_t)snprintf(t->last_fields + n, sizeof(t->last_fields) - n, "%.*s=%.*s;",
-				      (int)head->field[i].name_len, head->field[i].name,
-				      (int)head->field[i].value_len, head->field[i].value);
+		n += (size_t)snprintf(t->last_fields + n, sizeof(t->last_fields) - n,
+		                      "%.*s=%.*s;", (int)head->field[i].name_len,
+		                      head->field[i].name, (int)head->field[i].value_len,
+		                      head->field[i].value);
 	site_copy(s->method, sizeof(s->method), site_field(head, ":method"));
 	site_copy(s->path, sizeof(s->path), site_field(head, ":path"));
 	if (strcmp(s->path, "/never") == 0)
@@ -237,7 +240,7 @@ site_read_body(void *ctx, int64_t id, struct plx_iov *vec, uint16_t cnt, bool *f
 	(void)cnt;
 	if (s->reset_later) {
 		if (s->tx == 0) {
-			vec[0] = (struct plx_iov){ site_pattern, 1000 };
+			vec[0] = (struct plx_iov){site_pattern, 1000};
 			s->tx = 1000;
 			return 1;
 		}
@@ -297,17 +300,17 @@ site_on_conn_closed(void *ctx, const struct plx_close_info *why)
 }
 
 static const struct plx_h3_app site_app = {
-	.name = "site",
-	.on_open = site_on_open,
-	.on_head = site_on_head,
-	.on_data = site_on_data,
-	.on_end = site_on_end,
-	.on_reset = site_on_reset,
-	.read_body = site_read_body,
-	.on_acked = site_on_acked,
-	.on_closed = site_on_closed,
-	.on_goaway = site_on_goaway,
-	.on_conn_closed = site_on_conn_closed,
+        .name = "site",
+        .on_open = site_on_open,
+        .on_head = site_on_head,
+        .on_data = site_on_data,
+        .on_end = site_on_end,
+        .on_reset = site_on_reset,
+        .read_body = site_read_body,
+        .on_acked = site_on_acked,
+        .on_closed = site_on_closed,
+        .on_goaway = site_on_goaway,
+        .on_conn_closed = site_on_conn_closed,
 };
 
 static inline void
@@ -479,19 +482,19 @@ visitor_on_conn_closed(void *ctx, const struct plx_close_info *why)
 }
 
 static const struct plx_h3_app visitor_app = {
-	.name = "visitor",
-	.on_open = visitor_on_open,
-	.on_head = visitor_on_head,
-	.on_data = visitor_on_data,
-	.on_trailers = visitor_on_trailers,
-	.on_end = visitor_on_end,
-	.on_reset = visitor_on_reset,
-	.read_body = visitor_read_body,
-	.on_acked = visitor_on_acked,
-	.on_closed = visitor_on_closed,
-	.on_goaway = visitor_on_goaway,
-	.on_streams_avail = visitor_on_streams_avail,
-	.on_conn_closed = visitor_on_conn_closed,
+        .name = "visitor",
+        .on_open = visitor_on_open,
+        .on_head = visitor_on_head,
+        .on_data = visitor_on_data,
+        .on_trailers = visitor_on_trailers,
+        .on_end = visitor_on_end,
+        .on_reset = visitor_on_reset,
+        .read_body = visitor_read_body,
+        .on_acked = visitor_on_acked,
+        .on_closed = visitor_on_closed,
+        .on_goaway = visitor_on_goaway,
+        .on_streams_avail = visitor_on_streams_avail,
+        .on_conn_closed = visitor_on_conn_closed,
 };
 
 /* Sends a request; up 0 = without a body. NULL when it was refused, err says why. */
@@ -499,11 +502,9 @@ static inline struct visit *
 visit_try(struct visitor *t, const char *method, const char *path, uint64_t up, int *err)
 {
 	struct plx_h3_field f[] = {
-		F(":method", method),
-		F(":scheme", "https"),
-		F(":authority", "site.test"),
-		F(":path", path),
-		F("user-agent", "visitor"),
+	        F(":method", method),         F(":scheme", "https"),
+	        F(":authority", "site.test"), F(":path", path),
+	        F("user-agent", "visitor"),
 	};
 	struct visit *v = &t->v[t->cnt];
 	int rc;
@@ -535,9 +536,9 @@ visit(struct visitor *t, const char *method, const char *path, uint64_t up)
 static inline bool
 visit_ok(const struct visit *v, uint64_t rx)
 {
-	return v->status == 200 && v->rx == rx && v->ends == 1 && v->closes == 1 && !v->bad &&
-	       !v->order_bad && v->resets == 0 && v->close_code == PLX_H3_NO_ERROR &&
-	       v->acked == v->up;
+	return v->status == 200 && v->rx == rx && v->ends == 1 && v->closes == 1 &&
+	       !v->bad && !v->order_bad && v->resets == 0 &&
+	       v->close_code == PLX_H3_NO_ERROR && v->acked == v->up;
 }
 
 #endif

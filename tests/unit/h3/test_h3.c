@@ -86,7 +86,7 @@ run(void)
 static void
 get_all(void)
 {
-	static const uint64_t len[] = { 0, 1, 1 << 20 };
+	static const uint64_t len[] = {0, 1, 1 << 20};
 	char path[32];
 
 	for (int i = 0; i < 3; i++) {
@@ -105,7 +105,8 @@ test_get(void)
 	prepare();
 	begin();
 	get_all();
-	CU_ASSERT_EQUAL(plx_obs_get(w.p->end[PLX_PAIR_SERVER].obs, PLX_COUNT_h3_requests), 3);
+	CU_ASSERT_EQUAL(plx_obs_get(w.p->end[PLX_PAIR_SERVER].obs, PLX_COUNT_h3_requests),
+	                3);
 	end();
 }
 
@@ -289,10 +290,10 @@ test_large_head(void)
 {
 	static char value[9000];
 	struct plx_h3_field f[13] = {
-		F(":method", "GET"),
-		F(":scheme", "https"),
-		F(":authority", "site.test"),
-		F(":path", "/n/1"),
+	        F(":method", "GET"),
+	        F(":scheme", "https"),
+	        F(":authority", "site.test"),
+	        F(":path", "/n/1"),
 	};
 	int64_t id;
 
@@ -340,22 +341,22 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "GET of 0 B, 1 B and 1 MiB", test_get },
-		{ "POST of 1 MiB that comes back at once", test_echo },
-		{ "100 requests in parallel", test_parallel },
-		{ "1000 requests in turn", test_many_in_turn },
-		{ "5 % loss and reordering change nothing but time", test_loss },
-		{ "trailers, interim responses and HEAD", test_trailers_and_interim },
-		{ "either side resets in mid-body, others go on", test_resets },
-		{ "a slow consumer stalls only itself", test_slow_consumer },
-		{ "GOAWAY lets requests end and closes the connection", test_goaway },
-		{ "a header list above the limit ends the connection", test_large_head },
-		{ "the request after requests_max is not served", test_requests_max },
-		CU_TEST_INFO_NULL,
+	        {"GET of 0 B, 1 B and 1 MiB", test_get},
+	        {"POST of 1 MiB that comes back at once", test_echo},
+	        {"100 requests in parallel", test_parallel},
+	        {"1000 requests in turn", test_many_in_turn},
+	        {"5 % loss and reordering change nothing but time", test_loss},
+	        {"trailers, interim responses and HEAD", test_trailers_and_interim},
+	        {"either side resets in mid-body, others go on", test_resets},
+	        {"a slow consumer stalls only itself", test_slow_consumer},
+	        {"GOAWAY lets requests end and closes the connection", test_goaway},
+	        {"a header list above the limit ends the connection", test_large_head},
+	        {"the request after requests_max is not served", test_requests_max},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "h3", setup, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"h3", setup, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	return plx_test_main(suites);

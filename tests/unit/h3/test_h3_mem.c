@@ -2,6 +2,7 @@
 /*
  * HTTP/3 over connections in memory: exact chunks, exact credit, exact codes.
  */
+#define SITE_MAX 128
 #include "h3_site.h"
 #include "plx_conn_mem.h"
 #include "plx_test.h"
@@ -372,6 +373,116 @@ test_shortage(void)
 	memset(&client, 0, sizeof(client));
 }
 
+/* What can happen to a request, in any order. */
+enum happening {
+	HAP_HEAD = 0,
+	HAP_DATA,
+	HAP_FIN,
+	HAP_RESET,
+	HAP_STOP,
+	HAP_CANCEL,
+	HAP_TURN,
+	HAP_CNT
+};
+
+#ifdef PLX_SANITIZE
+# define HAP_DEPTH 5
+#else
+# define HAP_DEPTH 6
+#endif
+
+static size_t
+post_head(uint8_t *out)
+{
+	static const char *const f[] = {":method",    "POST", ":scheme", "https",
+	                                ":authority", "a",    ":path",   "/echo"};
+	size_t n = 4;
+
+	for (int i = 0; i < 8; i++) {
+		size_t len = strlen(f[i]);
+
+		if (i % 2 == 0 && len >= 7) {
+			out[n++] = 0x27;
+			out[n++] = (uint8_t)(len - 7);
+		} else {
+			out[n++] = (uint8_t)((i % 2 ? 0 : 0x20) | len);
+		}
+		memcpy(out + n, f[i], len);
+		n += len;
+	}
+	out[0] = 1;
+	out[1] = (uint8_t)(n - 2);
+	out[2] = out[3] = 0;
+	return n;
+}
+
+static void
+happen(enum happening what)
+{
+	static const uint8_t data[] = {0, 3, 0x00, 0x07, 0x0e};
+	struct mem_stream *s = mem_find(&server, 0);
+	uint8_t head[64];
+
+	/* QUIC delivers nothing behind the end of a stream. */
+	if (server.closing || (s && s->rx_done && what <= HAP_RESET) ||
+	    (!s && server.s_cnt > 3 && what != HAP_TURN && what != HAP_CANCEL))
+		return;
+	switch (what) {
+	case HAP_HEAD:
+		mem_deliver(&server, 0, head, post_head(head), false);
+		break;
+	case HAP_DATA:
+		mem_deliver(&server, 0, data, sizeof(data), false);
+		break;
+	case HAP_FIN:
+		mem_deliver(&server, 0, NULL, 0, true);
+		break;
+	case HAP_RESET:
+		mem_reset(&server, 0, 0x10c);
+		break;
+	case HAP_STOP:
+		mem_stop(&server, 0, 0x10c);
+		break;
+	case HAP_CANCEL:
+		plx_h3_cancel(site.h, 0, 0x10c);
+		break;
+	default:
+		mem_turn(&server);
+		break;
+	}
+}
+
+static void
+test_orders(void)
+{
+	uint32_t cases = 1, bad = 0, closed = 0;
+
+	PLX_COVERS("C7");
+	for (int i = 0; i < HAP_DEPTH; i++)
+		cases *= HAP_CNT;
+	for (uint32_t n = 0; n < cases && bad == 0; n++) {
+		uint32_t opened;
+
+		begin();
+		memset(&server, 0, sizeof(server));
+		mem_init(&server, true, &plx_h3_inline, &server_cfg);
+		for (uint32_t i = 0, v = n; i < HAP_DEPTH; i++, v /= HAP_CNT)
+			happen((enum happening)(v % HAP_CNT));
+		mem_turn(&server);
+		closed += site.closed;
+		opened = site.opened;
+		mem_fini(&server);
+		bad += server.over || site.closed != opened || site.conns_closed != 1;
+		site_fini(&site);
+		bad += slab_used() != slab_base;
+		if (bad)
+			printf("case %u\n", n);
+	}
+	CU_ASSERT_EQUAL(bad, 0);
+	CU_ASSERT(closed > cases / 10);
+	memset(&server, 0, sizeof(server));
+}
+
 int
 main(void)
 {
@@ -389,6 +500,7 @@ main(void)
 	         test_stream_limit},
 	        {"field lists that would be malformed are not sent", test_invalid_requests},
 	        {"a peer that allows too few streams is refused", test_no_streams_for_us},
+	        {"whatever happens to a request in whatever order", test_orders},
 	        {"each allocation that fails leaves nothing behind", test_shortage},
 	        CU_TEST_INFO_NULL,
 	};

@@ -31,7 +31,7 @@ struct core {
 	struct plx_quic *q;
 	struct plx_conn_id conn;
 	bool server, hold; /* hold: keep every body buffer */
-	bool asleep;	   /* take no events */
+	bool asleep;       /* take no events */
 	struct plx_rbuf *held;
 	struct req r[REQS];
 	uint32_t news, conn_closed, cmd_failed, goaways, avail, closed, sbufs_out;
@@ -65,16 +65,16 @@ used(struct core *k)
 static void
 core_init(struct core *k, bool server, size_t pool)
 {
-	struct plx_slab_cfg sc = { .limit = 64 << 20, .node = -1 };
+	struct plx_slab_cfg sc = {.limit = 64 << 20, .node = -1};
 
 	memset(k, 0, sizeof(*k));
 	k->server = server;
 	CU_ASSERT_EQUAL_FATAL(plx_slab_new(&k->slab, &sc), 0);
 	CU_ASSERT_EQUAL_FATAL(plx_rbufpool_new(&k->pool, pool, -1, 0), 0);
 	k->base = used(k);
-	CU_ASSERT_EQUAL_FATAL(
-		plx_appside_init(&k->side, k->pool, k->slab, &k->obs, 0, 0), 0);
-	k->cfg = (struct plx_ringapp_cfg){ .pick = pick, .pick_arg = k, .send_high = 100000 };
+	CU_ASSERT_EQUAL_FATAL(plx_appside_init(&k->side, k->pool, k->slab, &k->obs, 0, 0),
+	                      0);
+	k->cfg = (struct plx_ringapp_cfg){.pick = pick, .pick_arg = k, .send_high = 100000};
 }
 
 static struct plx_ringconn *
@@ -140,10 +140,10 @@ body(struct core *k, int64_t id, const void *p, size_t len, bool fin)
 		b->len = len;
 		k->sbufs_out++;
 	}
-	return command(k, (struct plx_cmd){ .type = PLX_CMD_H3_BODY,
-					    .flags = fin ? PLX_CMD_FLAG_FIN : 0,
-					    .stream_id = id,
-					    .ptr = b });
+	return command(k, (struct plx_cmd){.type = PLX_CMD_H3_BODY,
+	                                   .flags = fin ? PLX_CMD_FLAG_FIN : 0,
+	                                   .stream_id = id,
+	                                   .ptr = b});
 }
 
 /* Queues pattern until 100000 bytes wait; WRITABLE goes on. */
@@ -167,29 +167,29 @@ push_body(struct core *k, struct req *r)
 static void
 serve(struct core *k, struct req *r, const struct plx_h3_head *head)
 {
-	struct plx_h3_field ok[] = { F(":status", "200"), F("server", "ring") };
-	struct plx_h3_field early[] = { F(":status", "103") };
+	struct plx_h3_field ok[] = {F(":status", "200"), F("server", "ring")};
+	struct plx_h3_field early[] = {F(":status", "103")};
 
 	site_copy(r->path, sizeof(r->path), site_field(head, ":path"));
 	if (strcmp(r->path, "/never") == 0)
 		return;
 	if (strcmp(r->path, "/cancel") == 0) {
-		command(k, (struct plx_cmd){ .type = PLX_CMD_H3_CANCEL,
-					     .stream_id = r->id,
-					     .code = PLX_H3_REQUEST_REJECTED });
+		command(k, (struct plx_cmd){.type = PLX_CMD_H3_CANCEL,
+		                            .stream_id = r->id,
+		                            .code = PLX_H3_REQUEST_REJECTED});
 		return;
 	}
 	if (strcmp(r->path, "/early") == 0)
-		command(k, (struct plx_cmd){ .type = PLX_CMD_H3_RESPONSE,
-					     .stream_id = r->id,
-					     .ptr = message(early, 1) });
+		command(k, (struct plx_cmd){.type = PLX_CMD_H3_RESPONSE,
+		                            .stream_id = r->id,
+		                            .ptr = message(early, 1)});
 	r->echo = strcmp(r->path, "/echo") == 0;
 	if (strncmp(r->path, "/n/", 3) == 0)
 		r->tx_end = strtoull(r->path + 3, NULL, 10);
-	command(k, (struct plx_cmd){ .type = PLX_CMD_H3_RESPONSE,
-				     .flags = r->tx_end || r->echo ? 0 : PLX_CMD_FLAG_FIN,
-				     .stream_id = r->id,
-				     .ptr = message(ok, 2) });
+	command(k, (struct plx_cmd){.type = PLX_CMD_H3_RESPONSE,
+	                            .flags = r->tx_end || r->echo ? 0 : PLX_CMD_FLAG_FIN,
+	                            .stream_id = r->id,
+	                            .ptr = message(ok, 2)});
 	push_body(k, r);
 }
 
@@ -282,17 +282,16 @@ handle(struct core *k, const struct plx_event *ev)
 		if (r->fins)
 			r->order_bad = true;
 		r->trailers++;
-		CU_ASSERT_PTR_NOT_NULL(
-			site_field((const void *)ev->buf->data, "checksum"));
+		CU_ASSERT_PTR_NOT_NULL(site_field((const void *)ev->buf->data, "checksum"));
 		release(k, ev->buf);
 		break;
 	case PLX_EV_H3_RESET:
 		r->resets++;
 		r->reset_code = ev->code;
 		if (k->server)
-			command(k, (struct plx_cmd){ .type = PLX_CMD_H3_CANCEL,
-						     .stream_id = r->id,
-						     .code = PLX_H3_REQUEST_CANCELLED });
+			command(k, (struct plx_cmd){.type = PLX_CMD_H3_CANCEL,
+			                            .stream_id = r->id,
+			                            .code = PLX_H3_REQUEST_CANCELLED});
 		break;
 	case PLX_EV_H3_WRITABLE:
 		r->writable++;
@@ -365,8 +364,8 @@ begin(bool srv_ring, bool cli_ring)
 	cfg.quic[PLX_PAIR_CLIENT].keep_alive_ms = 10;
 	h3_pair_open(&w, &cfg);
 	inline_cfg = (struct plx_h3_cfg){
-		.app = srv_ring ? &visitor_app : &site_app,
-		.arg = srv_ring ? (void *)&visitor : (void *)&site,
+	        .app = srv_ring ? &visitor_app : &site_app,
+	        .arg = srv_ring ? (void *)&visitor : (void *)&site,
 	};
 	for (int i = 0; i < PLX_PAIR_SIDES; i++) {
 		struct core *k = i == PLX_PAIR_SERVER ? &srv : &cli;
@@ -442,16 +441,15 @@ static int
 request(uint64_t user, const char *method, const char *path, uint64_t up)
 {
 	struct plx_h3_field f[] = {
-		F(":method", method),	      F(":scheme", "https"),
-		F(":authority", "ring.test"), F(":path", path),
-		F("cookie", "a=b"),
+	        F(":method", method), F(":scheme", "https"), F(":authority", "ring.test"),
+	        F(":path", path),     F("cookie", "a=b"),
 	};
 
 	cli.r[user].tx_end = up;
-	return command(&cli, (struct plx_cmd){ .type = PLX_CMD_H3_REQUEST,
-					       .flags = up ? 0 : PLX_CMD_FLAG_FIN,
-					       .user = user,
-					       .ptr = message(f, 5) });
+	return command(&cli, (struct plx_cmd){.type = PLX_CMD_H3_REQUEST,
+	                                      .flags = up ? 0 : PLX_CMD_FLAG_FIN,
+	                                      .user = user,
+	                                      .ptr = message(f, 5)});
 }
 
 /* The id is known from the first event; tests number requests in order. */
@@ -479,8 +477,9 @@ both_closed(void)
 static bool
 req_ok(const struct req *r, uint64_t rx)
 {
-	return r->status == 200 && r->rx == rx && r->fins == 1 && r->closed == 1 && !r->bad &&
-	       !r->order_bad && r->close_code == PLX_H3_NO_ERROR && r->resets == 0;
+	return r->status == 200 && r->rx == rx && r->fins == 1 && r->closed == 1 &&
+	       !r->bad && !r->order_bad && r->close_code == PLX_H3_NO_ERROR &&
+	       r->resets == 0;
 }
 
 static void
@@ -516,9 +515,9 @@ test_parallel_loss(void)
 		cfg.link[i].loss_ppm = 50000;
 	begin(true, true);
 	for (uint64_t i = 0; i < 100; i++) {
-		CU_ASSERT_EQUAL(request(i, i % 2 ? "POST" : "GET", i % 2 ? "/echo" : "/n/7000",
-					i % 2 ? 20000 : 0),
-				0);
+		CU_ASSERT_EQUAL(request(i, i % 2 ? "POST" : "GET",
+		                        i % 2 ? "/echo" : "/n/7000", i % 2 ? 20000 : 0),
+		                0);
 		if (i % 2)
 			upload(i);
 	}
@@ -557,10 +556,10 @@ test_resets(void)
 	CU_ASSERT_EQUAL(cli.r[0].resets, 1);
 	CU_ASSERT_EQUAL(cli.r[0].reset_code, PLX_H3_REQUEST_REJECTED);
 	CU_ASSERT(req_ok(&cli.r[2], 1000));
-	CU_ASSERT_EQUAL(command(&cli, (struct plx_cmd){ .type = PLX_CMD_H3_CANCEL,
-							.stream_id = 4,
-							.code = PLX_H3_REQUEST_CANCELLED }),
-			0);
+	CU_ASSERT_EQUAL(command(&cli, (struct plx_cmd){.type = PLX_CMD_H3_CANCEL,
+	                                               .stream_id = 4,
+	                                               .code = PLX_H3_REQUEST_CANCELLED}),
+	                0);
 	want_closed = 3;
 	CU_ASSERT(step_until(both_closed));
 	CU_ASSERT_EQUAL(srv.r[1].resets, 1);
@@ -572,7 +571,7 @@ test_resets(void)
 static void
 test_failed_commands(void)
 {
-	struct plx_h3_field bad[] = { F("Upper", "x") };
+	struct plx_h3_field bad[] = {F("Upper", "x")};
 
 	plx_pair_cfg_init(&cfg);
 	cfg.quic[PLX_PAIR_SERVER].max_streams_bidi = 2;
@@ -590,14 +589,14 @@ test_failed_commands(void)
 		core_turn(&cli);
 	}
 	CU_ASSERT_EQUAL(request(2, "GET", "/n/1", 0), 0);
-	CU_ASSERT_EQUAL(command(&cli, (struct plx_cmd){ .type = PLX_CMD_H3_REQUEST,
-							.user = 3,
-							.ptr = message(bad, 1) }),
-			PLX_E_INVAL);
+	CU_ASSERT_EQUAL(command(&cli, (struct plx_cmd){.type = PLX_CMD_H3_REQUEST,
+	                                               .user = 3,
+	                                               .ptr = message(bad, 1)}),
+	                PLX_E_INVAL);
 	CU_ASSERT_EQUAL(body(&cli, 400, "x", 1, false), PLX_E_NOENT);
 	CU_ASSERT_EQUAL(body(&cli, 0, "x", 1, false), PLX_E_STREAM_CLOSED);
-	CU_ASSERT_EQUAL(command(&cli, (struct plx_cmd){ .type = PLX_CMD_STREAM_OPEN }),
-			PLX_E_UNSUPPORTED);
+	CU_ASSERT_EQUAL(command(&cli, (struct plx_cmd){.type = PLX_CMD_STREAM_OPEN}),
+	                PLX_E_UNSUPPORTED);
 	want_closed = 2;
 	CU_ASSERT(step_until(cli_closed));
 	end();
@@ -718,7 +717,8 @@ test_conn_lost(void)
 		core_turn(&srv);
 		core_turn(&cli);
 	}
-	command(&srv, (struct plx_cmd){ .type = PLX_CMD_CLOSE, .code = PLX_H3_INTERNAL_ERROR });
+	command(&srv,
+	        (struct plx_cmd){.type = PLX_CMD_CLOSE, .code = PLX_H3_INTERNAL_ERROR});
 	CU_ASSERT(step_until(is_idle));
 	CU_ASSERT_EQUAL(cli.r[0].closed, 1);
 	CU_ASSERT_EQUAL(cli.r[0].close_code, PLX_H3_INTERNAL_ERROR);
@@ -745,7 +745,7 @@ test_goaway(void)
 		plx_pair_step(w.p);
 		core_turn(&srv);
 	}
-	CU_ASSERT_EQUAL(command(&srv, (struct plx_cmd){ .type = PLX_CMD_H3_GOAWAY }), 0);
+	CU_ASSERT_EQUAL(command(&srv, (struct plx_cmd){.type = PLX_CMD_H3_GOAWAY}), 0);
 	CU_ASSERT(step_until(goaway_seen));
 	CU_ASSERT_EQUAL(request(1, "GET", "/n/1", 0), PLX_E_CLOSING);
 	want_closed = 1;
@@ -762,10 +762,13 @@ test_large_head(void)
 {
 	static char value[6000];
 	struct plx_h3_field f[] = {
-		F(":method", "GET"),	      F(":scheme", "https"),
-		F(":authority", "ring.test"), F(":path", "/n/1"),
-		F("a", ""),		      F("b", ""),
-		F("c", ""),
+	        F(":method", "GET"),
+	        F(":scheme", "https"),
+	        F(":authority", "ring.test"),
+	        F(":path", "/n/1"),
+	        F("a", ""),
+	        F("b", ""),
+	        F("c", ""),
 	};
 
 	PLX_COVERS("C5");
@@ -777,10 +780,10 @@ test_large_head(void)
 	for (uint16_t cnt = 6; cnt <= 7; cnt++) {
 		plx_pair_cfg_init(&cfg);
 		begin(true, true);
-		CU_ASSERT_EQUAL(command(&cli, (struct plx_cmd){ .type = PLX_CMD_H3_REQUEST,
-								.flags = PLX_CMD_FLAG_FIN,
-								.ptr = message(f, cnt) }),
-				0);
+		CU_ASSERT_EQUAL(command(&cli, (struct plx_cmd){.type = PLX_CMD_H3_REQUEST,
+		                                               .flags = PLX_CMD_FLAG_FIN,
+		                                               .ptr = message(f, cnt)}),
+		                0);
 		want_closed = 1;
 		CU_ASSERT(step_until(cli_closed));
 		if (cnt == 6) {
@@ -789,6 +792,49 @@ test_large_head(void)
 			CU_ASSERT_EQUAL(cli.r[0].close_code, PLX_H3_EXCESSIVE_LOAD);
 		}
 		end();
+	}
+}
+
+static void
+steps(int n)
+{
+	for (int i = 0; i < n; i++) {
+		plx_pair_step(w.p);
+		core_turn(&srv);
+		core_turn(&cli);
+	}
+}
+
+/* Each allocation of either side fails once: every event that is owed comes, nothing leaks. */
+static void
+test_shortage(void)
+{
+	struct plx_slab_stats st;
+	uint64_t fails;
+
+	PLX_COVERS("C7");
+	for (int side = 0; side < 2; side++) {
+		for (uint64_t n = 1; n < 2000; n++) {
+			struct core *k = side ? &srv : &cli;
+
+			plx_pair_cfg_init(&cfg);
+			begin(true, true);
+			plx_slab_get_stats(k->slab, &st);
+			fails = st.fails;
+			plx_slab_fail_at(k->slab, n);
+			if (request(0, "POST", "/echo", 30000) == 0)
+				upload(0);
+			request(1, "GET", "/early", 0);
+			request(2, "GET", "/n/30000", 0);
+			steps(60);
+			plx_slab_fail_at(k->slab, 0);
+			plx_slab_get_stats(k->slab, &st);
+			end();
+			if (st.fails == fails) {
+				CU_ASSERT(n > 10);
+				break;
+			}
+		}
 	}
 }
 
@@ -803,22 +849,23 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "requests and bodies of both sides, as events in order", test_both },
-		{ "100 requests with 5 % loss", test_parallel_loss },
-		{ "trailers come before the end", test_trailers },
-		{ "both sides cancel", test_resets },
-		{ "commands that fail say so, and say which", test_failed_commands },
-		{ "an application that keeps buffers stalls only its stream", test_slow },
-		{ "header lists wait for buffers", test_pool_empty },
-		{ "events wait for an application that sleeps", test_asleep },
-		{ "every request ends when the connection is lost", test_conn_lost },
-		{ "GOAWAY", test_goaway },
-		{ "a header list larger than a buffer", test_large_head },
-		CU_TEST_INFO_NULL,
+	        {"requests and bodies of both sides, as events in order", test_both},
+	        {"100 requests with 5 % loss", test_parallel_loss},
+	        {"trailers come before the end", test_trailers},
+	        {"both sides cancel", test_resets},
+	        {"commands that fail say so, and say which", test_failed_commands},
+	        {"an application that keeps buffers stalls only its stream", test_slow},
+	        {"header lists wait for buffers", test_pool_empty},
+	        {"events wait for an application that sleeps", test_asleep},
+	        {"every request ends when the connection is lost", test_conn_lost},
+	        {"GOAWAY", test_goaway},
+	        {"a header list larger than a buffer", test_large_head},
+	        {"each allocation that fails leaves nothing behind", test_shortage},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "h3 ring", setup, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"h3 ring", setup, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	return plx_test_main(suites);

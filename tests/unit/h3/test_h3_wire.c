@@ -8,7 +8,7 @@
 
 /* How a case ends. */
 enum outcome {
-	OK = 0,	    /* the site saw one request, whole */
+	OK = 0,     /* the site saw one request, whole */
 	STREAM_ERR, /* the request was reset with the code, the connection lives */
 	CONN_ERR,   /* the connection was closed with the code */
 };
@@ -99,7 +99,8 @@ put_headers(struct bytes *o, const char *const *line)
 	for (; *line; line++) {
 		const char *sep = strstr(*line + 1, ": ");
 
-		put_field_len(&sect, *line, (size_t)(sep - *line), sep + 2, strlen(sep + 2));
+		put_field_len(&sect, *line, (size_t)(sep - *line), sep + 2,
+		              strlen(sep + 2));
 	}
 	put_frame(o, 1, sect.b, sect.len);
 }
@@ -107,7 +108,7 @@ put_headers(struct bytes *o, const char *const *line)
 #define GET  ":method: GET", ":scheme: https", ":authority: a.test", ":path: /never"
 #define POST ":method: POST", ":scheme: https", ":authority: a.test", ":path: /never"
 
-#define HEADERS(o, ...) put_headers(o, (const char *const[]){ __VA_ARGS__, NULL })
+#define HEADERS(o, ...) put_headers(o, (const char *const[]){__VA_ARGS__, NULL})
 
 #define DATA(o, text) put_frame(o, 0, text, strlen(text))
 
@@ -236,15 +237,15 @@ raw_closed(void *ctx, const struct plx_close_info *why)
 }
 
 static const struct plx_app raw_app = {
-	.name = "raw",
-	.on_conn_established = raw_established,
-	.on_stream_data = raw_data,
-	.on_stream_reset = raw_reset,
-	.next_tx = raw_next,
-	.tx_done = raw_tx_done,
-	.tx_blocked = raw_tx_off,
-	.tx_shut = raw_tx_off,
-	.on_conn_closed = raw_closed,
+        .name = "raw",
+        .on_conn_established = raw_established,
+        .on_stream_data = raw_data,
+        .on_stream_reset = raw_reset,
+        .next_tx = raw_next,
+        .tx_done = raw_tx_done,
+        .tx_blocked = raw_tx_off,
+        .tx_shut = raw_tx_off,
+        .on_conn_closed = raw_closed,
 };
 
 static bool
@@ -259,7 +260,7 @@ static void
 begin(void)
 {
 	static struct plx_pair_cfg cfg;
-	static const uint8_t settings[] = { 0x00, 0x04, 0x00 };
+	static const uint8_t settings[] = {0x00, 0x04, 0x00};
 
 	plx_pair_cfg_init(&cfg);
 	/* So that virtual time goes on in small steps while nothing happens. */
@@ -268,10 +269,10 @@ begin(void)
 	memset(&site, 0, sizeof(site));
 	h3_pair_open(&w, &cfg);
 	server_cfg = (struct plx_h3_cfg){
-		.app = &site_app,
-		.arg = &site,
-		.obs = w.p->end[PLX_PAIR_SERVER].obs,
-		.slab = h3_pair_slab(&w, PLX_PAIR_SERVER),
+	        .app = &site_app,
+	        .arg = &site,
+	        .obs = w.p->end[PLX_PAIR_SERVER].obs,
+	        .slab = h3_pair_slab(&w, PLX_PAIR_SERVER),
 	};
 	h3_pair_app(&w, PLX_PAIR_SERVER, &plx_h3_inline, &server_cfg);
 	h3_pair_app(&w, PLX_PAIR_CLIENT, &raw_app, NULL);
@@ -315,13 +316,15 @@ settle(const char *what, enum outcome want, uint64_t code)
 		break;
 	}
 	if (!ok)
-		printf("\n    %s: heads %u fin %d resets %u 0x%llx closed %u 0x%llx %.*s\n", what,
-		       site.heads, site.s[0].rx_fin, raw.resets,
+		printf("\n    %s: heads %u fin %d resets %u 0x%llx closed %u 0x%llx %.*s\n",
+		       what, site.heads, site.s[0].rx_fin, raw.resets,
 		       (unsigned long long)raw.reset_code, raw.closed,
-		       (unsigned long long)raw.why.code, raw.why.reason_len, raw.why.reason);
+		       (unsigned long long)raw.why.code, raw.why.reason_len,
+		       raw.why.reason);
 	CU_ASSERT(ok);
 	if (want == CONN_ERR) {
-		CU_ASSERT(plx_obs_get(w.p->end[PLX_PAIR_SERVER].obs, PLX_COUNT_h3_errors) == 1);
+		CU_ASSERT(plx_obs_get(w.p->end[PLX_PAIR_SERVER].obs, PLX_COUNT_h3_errors) ==
+		          1);
 	} else if (!raw.closed) {
 		/* Others on the connection are not concerned. */
 		static struct bytes second;
@@ -350,12 +353,12 @@ send_all(bool fin)
 		raw_send(raw.req, &req, fin);
 }
 
-#define FIELDS_CASE(what, want, code, ...)                                                     \
-	do {                                                                                   \
-		begin();                                                                       \
-		HEADERS(&req, __VA_ARGS__);                                                    \
-		send_all(true);                                                                \
-		settle(what, want, code);                                                      \
+#define FIELDS_CASE(what, want, code, ...)  \
+	do {                                \
+		begin();                    \
+		HEADERS(&req, __VA_ARGS__); \
+		send_all(true);             \
+		settle(what, want, code);   \
 	} while (0)
 
 #define ME PLX_H3_MESSAGE_ERROR
@@ -365,14 +368,14 @@ test_good(void)
 {
 	FIELDS_CASE("GET", OK, 0, GET);
 	FIELDS_CASE("Host alone", OK, 0, ":method: GET", ":scheme: https", ":path: /never",
-		    "host: a.test");
+	            "host: a.test");
 	FIELDS_CASE("Host equals :authority", OK, 0, GET, "host: A.test");
 	FIELDS_CASE("te: trailers", OK, 0, GET, "te: trailers");
 	FIELDS_CASE("bytes above 0x7f, tab", OK, 0, GET, "x: \xc3\xa9\ta");
 	FIELDS_CASE("white space around a value", OK, 0, GET, "x:  a ");
 	FIELDS_CASE("CONNECT", OK, 0, ":method: CONNECT", ":authority: a.test:443");
 	FIELDS_CASE("OPTIONS *", OK, 0, ":method: OPTIONS", ":scheme: https",
-		    ":authority: a.test", ":path: *");
+	            ":authority: a.test", ":path: *");
 	FIELDS_CASE("content-length 0", OK, 0, POST, "content-length: 0");
 }
 
@@ -382,29 +385,29 @@ test_messages(void)
 	PLX_COVERS("H2", "H3", "H4", "H5", "S3-41");
 	FIELDS_CASE(":method twice", STREAM_ERR, ME, GET, ":method: GET");
 	FIELDS_CASE("no :authority", STREAM_ERR, ME, ":method: GET", ":scheme: https",
-		    ":path: /never");
+	            ":path: /never");
 	FIELDS_CASE(":autority", STREAM_ERR, ME, GET, ":autority: a.test");
 	FIELDS_CASE(":foo", STREAM_ERR, ME, GET, ":foo: bar");
 	FIELDS_CASE("pseudo-header after a field", STREAM_ERR, ME, ":method: GET",
-		    ":scheme: https", ":authority: a.test", "x: y", ":path: /never");
+	            ":scheme: https", ":authority: a.test", "x: y", ":path: /never");
 	FIELDS_CASE("no :method", STREAM_ERR, ME, ":scheme: https", ":authority: a.test",
-		    ":path: /never");
+	            ":path: /never");
 	FIELDS_CASE("no :path", STREAM_ERR, ME, ":method: GET", ":scheme: https",
-		    ":authority: a.test");
+	            ":authority: a.test");
 	FIELDS_CASE("no :scheme", STREAM_ERR, ME, ":method: GET", ":authority: a.test",
-		    ":path: /never");
+	            ":path: /never");
 	FIELDS_CASE("empty :path", STREAM_ERR, ME, ":method: GET", ":scheme: https",
-		    ":authority: a.test", ":path: ");
+	            ":authority: a.test", ":path: ");
 	FIELDS_CASE(":path without slash", STREAM_ERR, ME, ":method: GET", ":scheme: https",
-		    ":authority: a.test", ":path: never");
+	            ":authority: a.test", ":path: never");
 	FIELDS_CASE(":status in a request", STREAM_ERR, ME, GET, ":status: 200");
-	FIELDS_CASE(":protocol without extended CONNECT", STREAM_ERR, ME, ":method: CONNECT",
-		    ":scheme: https", ":authority: a.test", ":path: /never",
-		    ":protocol: websocket");
+	FIELDS_CASE(":protocol without extended CONNECT", STREAM_ERR, ME,
+	            ":method: CONNECT", ":scheme: https", ":authority: a.test",
+	            ":path: /never", ":protocol: websocket");
 	FIELDS_CASE("CONNECT with :path", STREAM_ERR, ME, ":method: CONNECT",
-		    ":authority: a.test", ":path: /never");
+	            ":authority: a.test", ":path: /never");
 	FIELDS_CASE("user information", STREAM_ERR, ME, ":method: GET", ":scheme: https",
-		    ":authority: me@a.test", ":path: /never");
+	            ":authority: me@a.test", ":path: /never");
 	FIELDS_CASE("Host differs", STREAM_ERR, ME, GET, "host: b.test");
 	FIELDS_CASE("empty Host", STREAM_ERR, ME, GET, "host: ");
 }
@@ -421,22 +424,23 @@ test_fields(void)
 	FIELDS_CASE("space in a name", STREAM_ERR, ME, GET, "x y: b");
 	FIELDS_CASE("colon in a name", STREAM_ERR, ME, GET, "x:y: b");
 	FIELDS_CASE("space in :path", STREAM_ERR, ME, ":method: GET", ":scheme: https",
-		    ":authority: a.test", ":path: /a b");
+	            ":authority: a.test", ":path: /a b");
 	FIELDS_CASE("space in :method", STREAM_ERR, ME, ":method: GET /", ":scheme: https",
-		    ":authority: a.test", ":path: /never");
+	            ":authority: a.test", ":path: /never");
 	FIELDS_CASE("connection", STREAM_ERR, ME, GET, "connection: close");
 	FIELDS_CASE("keep-alive", STREAM_ERR, ME, GET, "keep-alive: 1");
 	FIELDS_CASE("proxy-connection", STREAM_ERR, ME, GET, "proxy-connection: close");
 	FIELDS_CASE("upgrade", STREAM_ERR, ME, GET, "upgrade: h2c");
-	FIELDS_CASE("transfer-encoding", STREAM_ERR, ME, POST, "transfer-encoding: chunked");
+	FIELDS_CASE("transfer-encoding", STREAM_ERR, ME, POST,
+	            "transfer-encoding: chunked");
 	FIELDS_CASE("te: gzip", STREAM_ERR, ME, GET, "te: gzip");
 	FIELDS_CASE("two lengths", STREAM_ERR, ME, POST, "content-length: 0",
-		    "content-length: 0");
+	            "content-length: 0");
 	FIELDS_CASE("length list", STREAM_ERR, ME, POST, "content-length: 0, 0");
 	FIELDS_CASE("negative length", STREAM_ERR, ME, POST, "content-length: -1");
 	FIELDS_CASE("length with space", STREAM_ERR, ME, POST, "content-length: 0 ");
 	FIELDS_CASE("length of 2^64", STREAM_ERR, ME, POST,
-		    "content-length: 18446744073709551616");
+	            "content-length: 18446744073709551616");
 
 	/* What a C string cannot hold. */
 	for (int i = 0; i < 2; i++) {
@@ -767,7 +771,7 @@ test_critical_streams(void)
 		/* A second stream of a type there is one of. */
 		begin();
 		again.len = 0;
-		put_byte(&again, (unsigned[]){ 0, 2, 3 }[i]);
+		put_byte(&again, (unsigned[]){0, 2, 3}[i]);
 		send_all(false);
 		plx_conn_open_stream(raw.c, false, &id);
 		raw_send(id, &again, false);
@@ -779,7 +783,7 @@ test_critical_streams(void)
 		begin();
 		send_all(false);
 		run_for(100 * PLX_NS_PER_MS);
-		id = (int64_t[]){ raw.ctrl, raw.qenc, raw.qdec }[i % 3];
+		id = (int64_t[]){raw.ctrl, raw.qenc, raw.qdec}[i % 3];
 		if (i < 3) {
 			plx_conn_reset_stream(raw.c, id, 0x10c);
 		} else {
@@ -888,25 +892,26 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "well-formed requests are served", test_good },
-		{ "wrong pseudo-header fields end the request (H2 to H5)", test_messages },
-		{ "wrong fields end the request", test_fields },
-		{ "content-length is checked at every end of a body", test_content_length },
-		{ "messages that end too early or go on too long", test_message_ends },
-		{ "frames out of place end the connection (H1, H6 to H11, H14)", test_frames },
-		{ "QPACK errors end the connection (H12, H13, H15)", test_qpack },
-		{ "a QPACK bomb costs no memory", test_qpack_bomb },
-		{ "a request that waits for the encoder stream goes on", test_qpack_blocked },
-		{ "one more blocked stream than announced", test_qpack_blocked_limit },
-		{ "critical streams: one each, for ever", test_critical_streams },
-		{ "requests that are reset leave nothing behind", test_aborts },
-		{ "a flood of reserved frames ends the connection", test_glitches },
-		{ "PRIORITY_UPDATE is understood", test_priority_update },
-		CU_TEST_INFO_NULL,
+	        {"well-formed requests are served", test_good},
+	        {"wrong pseudo-header fields end the request (H2 to H5)", test_messages},
+	        {"wrong fields end the request", test_fields},
+	        {"content-length is checked at every end of a body", test_content_length},
+	        {"messages that end too early or go on too long", test_message_ends},
+	        {"frames out of place end the connection (H1, H6 to H11, H14)",
+	         test_frames},
+	        {"QPACK errors end the connection (H12, H13, H15)", test_qpack},
+	        {"a QPACK bomb costs no memory", test_qpack_bomb},
+	        {"a request that waits for the encoder stream goes on", test_qpack_blocked},
+	        {"one more blocked stream than announced", test_qpack_blocked_limit},
+	        {"critical streams: one each, for ever", test_critical_streams},
+	        {"requests that are reset leave nothing behind", test_aborts},
+	        {"a flood of reserved frames ends the connection", test_glitches},
+	        {"PRIORITY_UPDATE is understood", test_priority_update},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "h3 wire", setup, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"h3 wire", setup, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	return plx_test_main(suites);

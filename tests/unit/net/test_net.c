@@ -212,12 +212,16 @@ a_handed_over_datagram_is_rebuilt_from_its_mbuf(void)
 	PLX_COVERS("D1");
 	for (unsigned v6 = 0; v6 < 2; v6++) {
 		struct plx_dgram again;
+		struct rte_mbuf *m;
 
 		spec.v6 = v6 != 0;
 		rig_build(&f, &spec);
 		open_both(0);
 		receive_bytes(&a, f.b, f.len);
 		CU_ASSERT_EQUAL_FATAL(a.dg_cnt, 1);
+		m = a.dg[0].cookie;
+		CU_ASSERT_EQUAL(m->data_len, f.len - spec.pad);
+		CU_ASSERT_EQUAL(m->pkt_len, m->data_len);
 		memset(&again, 0xff, sizeof(again));
 		plx_net_dgram_of(a.dg[0].cookie, &again);
 		CU_ASSERT_PTR_EQUAL(again.data, a.dg[0].data);
@@ -429,7 +433,7 @@ a_second_owner_of_our_address_raises_a_hint(void)
 /* --- shortage --- */
 
 static void
-frames_refused_for_a_millisecond_are_dropped(void)
+frames_refused_for_the_hold_time_are_dropped(void)
 {
 	struct plx_tx_path tx = path_of(2, false, 5000, 443);
 
@@ -585,8 +589,8 @@ main(void)
 	        CU_TEST_INFO_NULL,
 	};
 	CU_TestInfo shortage[] = {
-	        T(frames_refused_for_a_millisecond_are_dropped,
-	          "frames refused for a millisecond are dropped"),
+	        T(frames_refused_for_the_hold_time_are_dropped,
+	          "frames refused for the hold time are dropped"),
 	        T(a_queue_that_is_full_drops_and_counts,
 	          "a queue that is full drops and counts"),
 	        T(without_buffers_answers_and_copies_are_dropped_as_such,

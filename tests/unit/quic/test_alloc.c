@@ -55,7 +55,8 @@ the_heap_is_not_used_after_the_handshake(void)
 
 	PLX_COVERS("R16");
 	plx_pair_cfg_init(&cfg);
-	cfg.link[0].loss_ppm = cfg.link[1].loss_ppm = 300; /* recovery must not allocate either */
+	cfg.link[0].loss_ppm = cfg.link[1].loss_ppm =
+	        300; /* recovery must not allocate either */
 	cfg.link[0].per_pkt_ns = cfg.link[1].per_pkt_ns = 12 * PLX_NS_PER_US;
 	CU_ASSERT_EQUAL_FATAL(plx_pair_new(&p, &cfg), 0);
 	p->end[1].app.streams = 4;
@@ -80,13 +81,13 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "the heap is not used after the handshake",
-		  the_heap_is_not_used_after_the_handshake },
-		CU_TEST_INFO_NULL,
+	        {"the heap is not used after the handshake",
+	         the_heap_is_not_used_after_the_handshake},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "allocation", NULL, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"allocation", NULL, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	return plx_test_main(suites);

@@ -199,6 +199,37 @@ each_side_can_close_with_code_and_reason(void)
 }
 
 static void
+resets_and_stops_reach_the_other_side_with_their_code(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S1-35", "S1-36", "S1-55");
+	plx_pair_cfg_init(&cfg);
+	cfg.link[0].dup_ppm = cfg.link[1].dup_ppm = 1000000; /* and only once */
+	p = pair(&cfg);
+	p->end[1].app.streams = 2;
+	p->end[1].app.up = p->end[1].app.down = 1000 * MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	plx_pair_run(p, NULL, SEC / 10);
+	CU_ASSERT_EQUAL(plx_conn_reset_stream(p->end[1].app.conn, 0, 21), 0);
+	CU_ASSERT_EQUAL(plx_conn_stop_stream(p->end[1].app.conn, 4, 22), 0);
+	CU_ASSERT_EQUAL(plx_conn_reset_stream(p->end[1].app.conn, 400, 1), PLX_E_NOENT);
+	plx_pair_run(p, NULL, SEC / 10);
+	CU_ASSERT_EQUAL(p->end[0].app.resets, 1);
+	CU_ASSERT_EQUAL(p->end[0].app.stops, 1);
+	CU_ASSERT_EQUAL(p->end[0].app.stop_code, 22);
+	CU_ASSERT_EQUAL(p->end[1].app.resets, 1); /* what STOP_SENDING asked for */
+	CU_ASSERT_EQUAL(p->end[1].app.stops, 0);
+	CU_ASSERT_EQUAL(plx_conn_shut_stream(p->end[1].app.conn, 4, 23), 0);
+	plx_pair_run(p, NULL, SEC / 10);
+	CU_ASSERT_EQUAL(p->end[0].app.resets, 2);
+	CU_ASSERT_EQUAL(p->end[0].app.closed + p->end[1].app.closed, 0);
+	plx_pair_free(p);
+}
+
+static void
 close_before_established(struct plx_pair *p, struct plx_conn_id id)
 {
 	struct plx_conn *c = plx_quic_find(p->end[1].quic, id);
@@ -598,6 +629,121 @@ shortage_refuses_new_connections_first_then_drops(void)
 }
 
 static void
+below_the_last_reserve_datagrams_are_dropped(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+	size_t reserve;
+
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	p->end[1].app.up = 20 * MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	reserve = p->end[0].quic->reserve;
+	p->end[0].quic->reserve = cfg.quic[0].slab_limit; /* as if all were in use */
+	plx_pair_run(p, NULL, SEC / 20);
+	CU_ASSERT_TRUE(drops(p, PLX_PAIR_SERVER, PLX_DROP_QUIC_MEMORY) > 0);
+	/* The peer sees loss, and goes on when there is room again. */
+	p->end[0].quic->reserve = reserve;
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 60 * SEC));
+	CU_ASSERT_EQUAL(p->end[0].app.mismatches, 0);
+	plx_pair_free(p);
+}
+
+/* A DATAGRAM frame in a packet of the client's, written by ngtcp2 itself. */
+static int
+send_datagram(struct plx_pair *p, size_t len)
+{
+	struct plx_conn *c = p->end[1].app.conn;
+	uint8_t data[1200] = {0}, pkt[1452];
+	ngtcp2_path_storage ps;
+	ngtcp2_pkt_info pi;
+	int accepted = 0;
+	ngtcp2_ssize n;
+
+	ngtcp2_path_storage_zero(&ps);
+	n = ngtcp2_conn_write_datagram(c->nc, &ps.path, &pi, pkt, sizeof(pkt), &accepted, 0,
+	                               1, data, len, p->now);
+	if (n <= 0)
+		return (int)n;
+	plx_pair_send(p, PLX_PAIR_CLIENT, &c->path[0].tx.path, pkt, (uint16_t)n);
+	plx_pair_run(p, NULL, SEC / 10);
+	return accepted;
+}
+
+static void
+datagrams_arrive_where_they_are_configured(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S1-57", "S0-9");
+	plx_pair_cfg_init(&cfg);
+	cfg.quic[0].max_datagram_frame = cfg.quic[1].max_datagram_frame = 1200;
+	p = pair(&cfg);
+	p->end[1].app.streams = 0;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	plx_pair_run(p, NULL, SEC / 10);
+	CU_ASSERT_EQUAL(send_datagram(p, 1000), 1);
+	CU_ASSERT_EQUAL(p->end[0].app.datagrams, 1);
+	plx_pair_free(p);
+
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	p->end[1].app.streams = 0;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	CU_ASSERT_EQUAL(send_datagram(p, 100), NGTCP2_ERR_INVALID_STATE);
+	plx_pair_free(p);
+}
+
+static bool
+flip_and_copy(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
+              uint16_t *len, struct plx_path *path)
+{
+	(void)path;
+	if (from == PLX_PAIR_CLIENT && p->end[0].app.established > 0) {
+		memcpy(arg, pkt, *len);
+		pkt[*len - 1] ^= 1;
+	}
+	return true;
+}
+
+static void
+packets_that_do_not_open_or_name_nobody_are_counted(void)
+{
+	uint8_t copy[1500] = {0};
+	struct plx_pair_cfg cfg;
+	struct plx_path path;
+	struct plx_pair *p;
+
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	p->end[1].app.up = MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	p->cfg.tap = flip_and_copy;
+	p->cfg.tap_arg = copy;
+	plx_pair_run(p, NULL, SEC / 10);
+	CU_ASSERT_TRUE(drops(p, PLX_PAIR_SERVER, PLX_DROP_QUIC_DECRYPT) > 0);
+	p->cfg.tap = NULL;
+	/* A long header with an ID of a connection that is gone gets no answer. */
+	path = (struct plx_path){.local = p->end[1].addr, .remote = p->end[0].addr};
+	memmove(copy + 6, copy + 1, PLX_CID_LEN);
+	memcpy(copy, "\xe0\0\0\0\1\x13", 6);
+	copy[6 + PLX_CID_LEN] = 0;
+	plx_quic_close_all(p->end[0].quic, 0);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 60 * SEC));
+	plx_pair_send(p, PLX_PAIR_CLIENT, &path, copy, 100);
+	plx_pair_run(p, NULL, SEC / 10);
+	CU_ASSERT_EQUAL(drops(p, PLX_PAIR_SERVER, PLX_DROP_QUIC_UNKNOWN_CID), 1);
+	CU_ASSERT_EQUAL(count(p, PLX_PAIR_SERVER, PLX_COUNT_resets_sent), 0);
+	plx_pair_free(p);
+}
+
+static void
 the_nth_allocation_may_fail_and_only_that_connection_dies(void)
 {
 	struct plx_pair_cfg cfg;
@@ -698,6 +844,8 @@ main(void)
 	         connected_is_told_once_to_each_side},
 	        {"each side can close with code and reason",
 	         each_side_can_close_with_code_and_reason},
+	        {"resets and stops reach the other side with their code",
+	         resets_and_stops_reach_the_other_side_with_their_code},
 	        {"a dial can be taken back before it is established",
 	         a_dial_can_be_taken_back_before_it_is_established},
 	        {"an application that refuses closes with internal error",
@@ -736,6 +884,12 @@ main(void)
 	         limits_of_slots_and_handshakes_refuse_at_once},
 	        {"shortage refuses new connections first, then drops",
 	         shortage_refuses_new_connections_first_then_drops},
+	        {"below the last reserve datagrams are dropped",
+	         below_the_last_reserve_datagrams_are_dropped},
+	        {"datagrams arrive where they are configured",
+	         datagrams_arrive_where_they_are_configured},
+	        {"packets that do not open, or name nobody, are counted",
+	         packets_that_do_not_open_or_name_nobody_are_counted},
 	        {"the n-th allocation may fail and only that connection dies",
 	         the_nth_allocation_may_fail_and_only_that_connection_dies},
 	        CU_TEST_INFO_NULL,

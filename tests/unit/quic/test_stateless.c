@@ -12,8 +12,8 @@ struct tap {
 	uint8_t last[PLX_PAIR_SIDES][1500];
 	uint64_t cnt[PLX_PAIR_SIDES], bytes[PLX_PAIR_SIDES];
 	bool flip_token; /* break the token of the client's second Initial */
-	bool mute;	 /* nothing reaches the client */
-	bool answer_vn;	 /* answer the client with Version Negotiation */
+	bool mute;       /* nothing reaches the client */
+	bool answer_vn;  /* answer the client with Version Negotiation */
 };
 
 static bool
@@ -31,14 +31,14 @@ tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16
 	if (t->flip_token && from == PLX_PAIR_CLIENT && t->cnt[from] == 2)
 		pkt[6 + pkt[5] + 1 + pkt[6 + pkt[5]] + 2 + 20] ^= 1; /* inside the token */
 	if (t->answer_vn && from == PLX_PAIR_CLIENT) {
-		uint32_t sv[] = { 0x0a0a0a0a, 0xff00001d };
+		uint32_t sv[] = {0x0a0a0a0a, 0xff00001d};
 		const uint8_t *dcid = pkt + 6, *scid = pkt + 7 + pkt[5];
-		struct plx_path back = { path->remote, path->local };
+		struct plx_path back = {path->remote, path->local};
 		uint8_t vn[600];
 		ngtcp2_ssize n;
 
-		n = ngtcp2_pkt_write_version_negotiation(vn, sizeof(vn), 0, scid, scid[-1], dcid,
-							 pkt[5], sv, 2);
+		n = ngtcp2_pkt_write_version_negotiation(vn, sizeof(vn), 0, scid, scid[-1],
+		                                         dcid, pkt[5], sv, 2);
 		p->cfg.tap = NULL;
 		plx_pair_send(p, PLX_PAIR_SERVER, &back, vn, (uint16_t)n);
 		p->cfg.tap = tap;
@@ -74,8 +74,8 @@ drops(struct plx_pair *p, enum plx_drop d)
 static void
 inject(struct plx_pair *p, const uint8_t *pkt, uint16_t len)
 {
-	struct plx_path path = { .local = p->end[PLX_PAIR_CLIENT].addr,
-				 .remote = p->end[PLX_PAIR_SERVER].addr };
+	struct plx_path path = {.local = p->end[PLX_PAIR_CLIENT].addr,
+	                        .remote = p->end[PLX_PAIR_SERVER].addr};
 
 	plx_pair_send(p, PLX_PAIR_CLIENT, &path, pkt, len);
 	plx_pair_run(p, NULL, SEC / 20);
@@ -84,7 +84,7 @@ inject(struct plx_pair *p, const uint8_t *pkt, uint16_t len)
 /* First bytes of a long header; the rest of the datagram is filler. */
 static void
 long_header(uint8_t *pkt, size_t len, uint8_t first, uint32_t version, uint8_t dcid_len,
-	    uint8_t scid_len)
+            uint8_t scid_len)
 {
 	memset(pkt, 0x5a, len);
 	pkt[0] = first;
@@ -162,8 +162,8 @@ static void
 tokens_of_any_bytes_never_validate(void)
 {
 	struct plx_pair_cfg cfg;
-	struct plx_dgram dg = { 0 };
-	ngtcp2_pkt_hd hd = { .version = NGTCP2_PROTO_VER_V1 };
+	struct plx_dgram dg = {0};
+	ngtcp2_pkt_hd hd = {.version = NGTCP2_PROTO_VER_V1};
 	struct plx_pair *p;
 	uint8_t token[1200], good[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
 	ngtcp2_path_storage ps;
@@ -178,20 +178,21 @@ tokens_of_any_bytes_never_validate(void)
 	p = pair(&cfg, &t);
 	q = p->end[0].quic;
 	q->now = p->now;
-	dg.path = (struct plx_path){ .local = p->end[0].addr, .remote = p->end[1].addr };
+	dg.path = (struct plx_path){.local = p->end[0].addr, .remote = p->end[1].addr};
 	hd.dcid.datalen = 19;
 	odcid.datalen = 18;
 	memset(odcid.data, 7, 18);
 	plx_path_to_ngtcp2(&ps, &dg.path);
 	n = ngtcp2_crypto_generate_retry_token2(good, q->cfg.token_key, 32, hd.version,
-						ps.path.remote.addr, ps.path.remote.addrlen,
-						&hd.dcid, &odcid, q->now);
+	                                        ps.path.remote.addr, ps.path.remote.addrlen,
+	                                        &hd.dcid, &odcid, q->now);
 	CU_ASSERT_TRUE_FATAL(n > 0);
 	hd.token = good;
 	hd.tokenlen = (size_t)n;
 	plx_token_check(q, &dg, &hd, &out);
 	CU_ASSERT_EQUAL(out.type, NGTCP2_TOKEN_TYPE_RETRY);
-	CU_ASSERT_TRUE(out.odcid.datalen == 18 && memcmp(out.odcid.data, odcid.data, 18) == 0);
+	CU_ASSERT_TRUE(out.odcid.datalen == 18 &&
+	               memcmp(out.odcid.data, odcid.data, 18) == 0);
 	/* From another port, for another ID, too late. */
 	dg.path.remote.port_be ^= 1;
 	plx_token_check(q, &dg, &hd, &out);
@@ -220,8 +221,8 @@ tokens_of_any_bytes_never_validate(void)
 	}
 	for (int i = 0; i < 20000; i++) {
 		plx_rand_bytes(&p->rand, token, 200);
-		token[0] = i % 2 == 0 ? NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2 :
-					NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR;
+		token[0] = i % 2 == 0 ? NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2
+		                      : NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR;
 		hd.tokenlen = i % 5 == 0 ? (size_t)n : plx_rand_below(&p->rand, 1200) + 1;
 		plx_token_check(q, &dg, &hd, &out);
 		CU_ASSERT_EQUAL(out.type, NGTCP2_TOKEN_TYPE_UNKNOWN);
@@ -297,7 +298,7 @@ first_packets_that_open_nothing_are_dropped_each_for_its_reason(void)
 	plx_pair_cfg_init(&cfg);
 	p = pair(&cfg, &t);
 	long_header(pkt, sizeof(pkt), 0xc0, 1, 8, 8);
-	pkt[6 + 8 + 1 + 8] = 0;	   /* no token */
+	pkt[6 + 8 + 1 + 8] = 0;        /* no token */
 	pkt[6 + 8 + 1 + 8 + 1] = 0x44; /* length 1100 */
 	pkt[6 + 8 + 1 + 8 + 2] = 0x4c;
 	inject(p, pkt, 1199);
@@ -326,7 +327,7 @@ first_packets_that_open_nothing_are_dropped_each_for_its_reason(void)
 	p = pair(&cfg, &t);
 	long_header(pkt, sizeof(pkt), 0xc0, 1, 8, 8);
 	{
-		struct plx_path path = { .local = p->end[0].addr, .remote = p->end[1].addr };
+		struct plx_path path = {.local = p->end[0].addr, .remote = p->end[1].addr};
 
 		plx_pair_send(p, PLX_PAIR_SERVER, &path, pkt, 1200);
 	}
@@ -385,7 +386,7 @@ a_reset_is_shorter_than_what_asked_for_it_and_rated(void)
 	/* A flood gets as many as the rate allows, and the ring. */
 	t.cnt[0] = 0;
 	for (int i = 0; i < 5000; i++) {
-		struct plx_path path = { .local = p->end[1].addr, .remote = p->end[0].addr };
+		struct plx_path path = {.local = p->end[1].addr, .remote = p->end[0].addr};
 
 		plx_pair_send(p, PLX_PAIR_CLIENT, &path, pkt, 60);
 	}
@@ -422,7 +423,7 @@ two_servers_do_not_answer_each_other_for_ever(void)
 static void
 addresses_that_nobody_has_get_no_answer(void)
 {
-	struct plx_addr bad[5] = { 0 };
+	struct plx_addr bad[5] = {0};
 	struct plx_pair_cfg cfg;
 	struct plx_pair *p;
 	uint8_t pkt[1300];
@@ -440,7 +441,7 @@ addresses_that_nobody_has_get_no_answer(void)
 	bad[4] = p->end[0].addr; /* our own */
 	long_header(pkt, sizeof(pkt), 0xc0, 0x1a2a3a4a, 8, 8);
 	for (int i = 0; i < 5; i++) {
-		struct plx_path path = { .local = bad[i], .remote = p->end[0].addr };
+		struct plx_path path = {.local = bad[i], .remote = p->end[0].addr};
 
 		plx_pair_send(p, PLX_PAIR_CLIENT, &path, pkt, 1200);
 	}
@@ -468,7 +469,7 @@ late_packets_of_a_closed_connection_are_answered_ever_more_rarely(void)
 	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_over, SEC));
 	before = t.cnt[0];
 	for (int i = 0; i < 1000; i++) {
-		struct plx_path path = { .local = p->end[1].addr, .remote = p->end[0].addr };
+		struct plx_path path = {.local = p->end[1].addr, .remote = p->end[0].addr};
 
 		plx_pair_send(p, PLX_PAIR_CLIENT, &path, t.last[1], t.last_len[1]);
 	}
@@ -482,34 +483,34 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "Retry validates the address and the transfer works",
-		  retry_validates_the_address_and_the_transfer_works },
-		{ "Retry keeps no state until the token returns",
-		  retry_keeps_no_state_until_the_token_returns },
-		{ "a broken Retry token is answered with INVALID_TOKEN",
-		  a_broken_retry_token_is_answered_with_invalid_token },
-		{ "tokens of any bytes never validate", tokens_of_any_bytes_never_validate },
-		{ "an unknown version is negotiated and nothing else is",
-		  an_unknown_version_is_negotiated_and_nothing_else_is },
-		{ "a client that is offered no known version fails at once",
-		  a_client_that_is_offered_no_known_version_fails_at_once },
-		{ "first packets that open nothing are dropped, each for its reason",
-		  first_packets_that_open_nothing_are_dropped_each_for_its_reason },
-		{ "a server that lost its state resets and the client hears it",
-		  a_server_that_lost_its_state_resets_and_the_client_hears_it },
-		{ "a reset is shorter than what asked for it, and rated",
-		  a_reset_is_shorter_than_what_asked_for_it_and_rated },
-		{ "two servers do not answer each other for ever",
-		  two_servers_do_not_answer_each_other_for_ever },
-		{ "addresses that nobody has get no answer",
-		  addresses_that_nobody_has_get_no_answer },
-		{ "late packets of a closed connection are answered ever more rarely",
-		  late_packets_of_a_closed_connection_are_answered_ever_more_rarely },
-		CU_TEST_INFO_NULL,
+	        {"Retry validates the address and the transfer works",
+	         retry_validates_the_address_and_the_transfer_works},
+	        {"Retry keeps no state until the token returns",
+	         retry_keeps_no_state_until_the_token_returns},
+	        {"a broken Retry token is answered with INVALID_TOKEN",
+	         a_broken_retry_token_is_answered_with_invalid_token},
+	        {"tokens of any bytes never validate", tokens_of_any_bytes_never_validate},
+	        {"an unknown version is negotiated and nothing else is",
+	         an_unknown_version_is_negotiated_and_nothing_else_is},
+	        {"a client that is offered no known version fails at once",
+	         a_client_that_is_offered_no_known_version_fails_at_once},
+	        {"first packets that open nothing are dropped, each for its reason",
+	         first_packets_that_open_nothing_are_dropped_each_for_its_reason},
+	        {"a server that lost its state resets and the client hears it",
+	         a_server_that_lost_its_state_resets_and_the_client_hears_it},
+	        {"a reset is shorter than what asked for it, and rated",
+	         a_reset_is_shorter_than_what_asked_for_it_and_rated},
+	        {"two servers do not answer each other for ever",
+	         two_servers_do_not_answer_each_other_for_ever},
+	        {"addresses that nobody has get no answer",
+	         addresses_that_nobody_has_get_no_answer},
+	        {"late packets of a closed connection are answered ever more rarely",
+	         late_packets_of_a_closed_connection_are_answered_ever_more_rarely},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "answers without a connection", NULL, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"answers without a connection", NULL, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	return plx_test_main(suites);

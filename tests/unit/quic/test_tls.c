@@ -34,12 +34,16 @@ keys_are_those_of_rfc_9001_appendix_a(void)
 	struct plx_keys k;
 
 	hex("7db5df06e7a69e432496adedb00851923595221596ae2ae9fb8115c1e9ed0a44", initial);
-	CU_ASSERT_EQUAL(plx_hkdf_expand_label(client, 32, false, initial, 32, "client in"), 0);
-	CU_ASSERT_TRUE(is_hex(client,
-			      "c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea"));
-	CU_ASSERT_EQUAL(plx_hkdf_expand_label(server, 32, false, initial, 32, "server in"), 0);
-	CU_ASSERT_TRUE(is_hex(server,
-			      "3c199828fd139efd216c155ad844cc81fb82fa8d7446fa7d78be803acdda951b"));
+	CU_ASSERT_EQUAL(plx_hkdf_expand_label(client, 32, false, initial, 32, "client in"),
+	                0);
+	CU_ASSERT_TRUE(
+	        is_hex(client,
+	               "c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea"));
+	CU_ASSERT_EQUAL(plx_hkdf_expand_label(server, 32, false, initial, 32, "server in"),
+	                0);
+	CU_ASSERT_TRUE(
+	        is_hex(server,
+	               "3c199828fd139efd216c155ad844cc81fb82fa8d7446fa7d78be803acdda951b"));
 	CU_ASSERT_EQUAL(plx_derive_keys(&k, 1, plx_suite_of(0x1301), client, 32), 0);
 	CU_ASSERT_TRUE(is_hex(k.key, "1f369613dd76d5467730efcbe3b1a22d"));
 	CU_ASSERT_TRUE(is_hex(k.iv, "fa044b2f42a3fd3b46fb255c"));
@@ -59,14 +63,14 @@ chacha_keys_and_the_next_secret_are_those_of_appendix_a_5(void)
 
 	hex("9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b", secret);
 	CU_ASSERT_EQUAL(plx_derive_keys(&k, 1, plx_suite_of(0x1303), secret, 32), 0);
-	CU_ASSERT_TRUE(is_hex(k.key,
-			      "c6d98ff3441c3fe1b2182094f69caa2ed4b716b65488960a7a984979fb23e1c8"));
+	CU_ASSERT_TRUE(is_hex(
+	        k.key, "c6d98ff3441c3fe1b2182094f69caa2ed4b716b65488960a7a984979fb23e1c8"));
 	CU_ASSERT_TRUE(is_hex(k.iv, "e0459b3474bdd0e44a41c144"));
-	CU_ASSERT_TRUE(is_hex(k.hp,
-			      "25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4"));
+	CU_ASSERT_TRUE(is_hex(
+	        k.hp, "25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4"));
 	CU_ASSERT_EQUAL(plx_next_secret(next, 1, plx_suite_of(0x1303), secret, 32), 0);
-	CU_ASSERT_TRUE(is_hex(next,
-			      "1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9"));
+	CU_ASSERT_TRUE(is_hex(
+	        next, "1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9"));
 }
 
 /* RFC 9369 appendix A.1: version 2 has labels of its own. */
@@ -77,8 +81,9 @@ version_2_keys_are_those_of_rfc_9369(void)
 	struct plx_keys k;
 
 	hex("14ec9d6eb9fd7af83bf5a668bc17a7e283766aade7ecd0891f70f9ff7f4bf47b", client);
-	CU_ASSERT_EQUAL(plx_derive_keys(&k, NGTCP2_PROTO_VER_V2, plx_suite_of(0x1301), client, 32),
-			0);
+	CU_ASSERT_EQUAL(
+	        plx_derive_keys(&k, NGTCP2_PROTO_VER_V2, plx_suite_of(0x1301), client, 32),
+	        0);
 	CU_ASSERT_TRUE(is_hex(k.key, "8b1a0bc121284290a29e0971b5cd045d"));
 	CU_ASSERT_TRUE(is_hex(k.iv, "91f73e2351d8fa91660e909f"));
 	CU_ASSERT_TRUE(is_hex(k.hp, "45b95e15235d6f45a6b19cbcb0294ba9"));
@@ -127,7 +132,8 @@ a_seeded_certificate_repeats(void)
 		struct plx_rand r;
 
 		plx_rand_seed(&r, 5);
-		CU_ASSERT_EQUAL(plx_tls_self_signed("a.example", true, &r, &cert[i], &key[i]), 0);
+		CU_ASSERT_EQUAL(
+		        plx_tls_self_signed("a.example", true, &r, &cert[i], &key[i]), 0);
 	}
 	CU_ASSERT_STRING_EQUAL(cert[0], cert[1]);
 	CU_ASSERT_STRING_EQUAL(key[0], key[1]);
@@ -172,10 +178,16 @@ both_kinds_of_pairs_load(void)
 {
 	char err[256];
 
-	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){ .server = true, .cert_pem = cert_a,
-						    .key_pem = key_a }, err), 0);
-	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){ .server = true, .cert_pem = cert_b,
-						    .key_pem = key_b }, err), 0);
+	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){.server = true,
+	                                           .cert_pem = cert_a,
+	                                           .key_pem = key_a},
+	                     err),
+	                0);
+	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){.server = true,
+	                                           .cert_pem = cert_b,
+	                                           .key_pem = key_b},
+	                     err),
+	                0);
 	CU_ASSERT_STRING_EQUAL(err, "");
 }
 
@@ -185,8 +197,11 @@ a_key_of_another_certificate_is_refused(void)
 	char err[256];
 
 	PLX_COVERS("F15");
-	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){ .server = true, .cert_pem = cert_a,
-						    .key_pem = key_b }, err), PLX_E_CERT);
+	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){.server = true,
+	                                           .cert_pem = cert_a,
+	                                           .key_pem = key_b},
+	                     err),
+	                PLX_E_CERT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err, "does not belong"));
 }
 
@@ -204,7 +219,7 @@ static void
 each_bad_file_is_named_with_its_fault(void)
 {
 	char dir[] = "/tmp/plx-tls-XXXXXX", cert[64], key[64], err[256];
-	struct plx_tls_cfg cfg = { .server = true, .cert_file = cert, .key_file = key };
+	struct plx_tls_cfg cfg = {.server = true, .cert_file = cert, .key_file = key};
 
 	PLX_COVERS("F15");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
@@ -238,46 +253,68 @@ each_bad_file_is_named_with_its_fault(void)
 }
 
 static void
+a_shared_ticket_key_is_taken(void)
+{
+	uint8_t key[PLX_TLS_TICKET_KEY_LEN] = {1, 2, 3}, got[PLX_TLS_TICKET_KEY_LEN];
+	struct plx_tls_cfg cfg = {
+	        .server = true, .cert_pem = cert_a, .key_pem = key_a, .ticket_key = key};
+	struct plx_tls *t;
+	char err[256];
+
+	CU_ASSERT_EQUAL_FATAL(plx_tls_new(&t, &cfg, err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(SSL_CTX_get_tlsext_ticket_keys(t->ctx, got, sizeof(got)), 1);
+	CU_ASSERT_EQUAL(memcmp(key, got, sizeof(key)), 0);
+	plx_tls_free(t);
+}
+
+static void
 names_that_tls_does_not_know_are_refused(void)
 {
 	char err[256];
 
-	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){ .ciphers = "TLS_NO_SUCH" }, err), PLX_E_TLS);
+	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){.ciphers = "TLS_NO_SUCH"}, err),
+	                PLX_E_TLS);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err, "TLS_NO_SUCH"));
-	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){ .groups = "NOGROUP" }, err), PLX_E_TLS);
+	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){.groups = "NOGROUP"}, err), PLX_E_TLS);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err, "NOGROUP"));
-	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){ .ca_file = "/nonexistent" }, err), PLX_E_CERT);
+	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){.ca_file = "/nonexistent"}, err),
+	                PLX_E_CERT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err, "/nonexistent"));
-	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){ 0 }, err), 0);
+	CU_ASSERT_EQUAL(load(&(struct plx_tls_cfg){0}, err), 0);
 }
 
 int
 main(void)
 {
 	CU_TestInfo kdf[] = {
-		{ "keys are those of RFC 9001 appendix A", keys_are_those_of_rfc_9001_appendix_a },
-		{ "ChaCha20 keys and the next secret are those of appendix A.5",
-		  chacha_keys_and_the_next_secret_are_those_of_appendix_a_5 },
-		{ "version 2 keys are those of RFC 9369", version_2_keys_are_those_of_rfc_9369 },
-		{ "suites that are not QUIC's are unknown", suites_that_are_not_quic_s_are_unknown },
-		CU_TEST_INFO_NULL,
+	        {"keys are those of RFC 9001 appendix A",
+	         keys_are_those_of_rfc_9001_appendix_a},
+	        {"ChaCha20 keys and the next secret are those of appendix A.5",
+	         chacha_keys_and_the_next_secret_are_those_of_appendix_a_5},
+	        {"version 2 keys are those of RFC 9369",
+	         version_2_keys_are_those_of_rfc_9369},
+	        {"suites that are not QUIC's are unknown",
+	         suites_that_are_not_quic_s_are_unknown},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_TestInfo context[] = {
-		{ "a seeded context repeats and others do not",
-		  a_seeded_context_repeats_and_others_do_not },
-		{ "a seeded certificate repeats", a_seeded_certificate_repeats },
-		{ "both kinds of pairs load", both_kinds_of_pairs_load },
-		{ "a key of another certificate is refused",
-		  a_key_of_another_certificate_is_refused },
-		{ "each bad file is named with its fault", each_bad_file_is_named_with_its_fault },
-		{ "names that TLS does not know are refused",
-		  names_that_tls_does_not_know_are_refused },
-		CU_TEST_INFO_NULL,
+	        {"a seeded context repeats and others do not",
+	         a_seeded_context_repeats_and_others_do_not},
+	        {"a seeded certificate repeats", a_seeded_certificate_repeats},
+	        {"both kinds of pairs load", both_kinds_of_pairs_load},
+	        {"a key of another certificate is refused",
+	         a_key_of_another_certificate_is_refused},
+	        {"each bad file is named with its fault",
+	         each_bad_file_is_named_with_its_fault},
+	        {"a shared ticket key is taken", a_shared_ticket_key_is_taken},
+	        {"names that TLS does not know are refused",
+	         names_that_tls_does_not_know_are_refused},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "key schedule", NULL, NULL, NULL, NULL, kdf },
-		{ "contexts", make_pairs, free_pairs, NULL, NULL, context },
-		CU_SUITE_INFO_NULL,
+	        {"key schedule", NULL, NULL, NULL, NULL, kdf},
+	        {"contexts", make_pairs, free_pairs, NULL, NULL, context},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	return plx_test_main(suites);

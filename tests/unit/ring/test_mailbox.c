@@ -9,24 +9,6 @@
 #include "plx_ring_fixture.h"
 #include "plx_test_eal.h"
 
-#if defined(__SANITIZE_THREAD__)
-# define TSAN 1
-#elif defined(__has_feature)
-# if __has_feature(thread_sanitizer)
-#  define TSAN 1
-# endif
-#endif
-#ifdef TSAN
-/* One plain load of DPDK's, which only decides whether a producer waits. */
-const char *__tsan_default_suppressions(void);
-
-__attribute__((visibility("default"))) const char *
-__tsan_default_suppressions(void)
-{
-	return "race_top:__rte_ring_rts_head_wait\n";
-}
-#endif
-
 #define WORKERS 4
 #ifdef PLX_SANITIZE
 # define PKTS 20000
