@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <plx/err.h>
@@ -28,10 +29,20 @@ wake(const struct plx_signal *s)
 	(void)n;
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * PLX_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
 static void *
 wait_for_signals(void *arg)
 {
 	struct plx_signal *s = arg;
+	uint64_t first_ns = 0;
 	sigset_t set;
 	int sig;
 
@@ -40,10 +51,13 @@ wait_for_signals(void *arg)
 		if (sig == SIGHUP) {
 			atomic_store_explicit(&s->reload, true, memory_order_relaxed);
 		} else if (plx_signal_got(s)) {
+			if (now_ns() - first_ns < PLX_SIGNAL_SAME_NS)
+				continue;
 			if (s->scrap_dir[0] != '\0')
 				rmdir(s->scrap_dir);
 			_exit(130);
 		} else {
+			first_ns = now_ns();
 			atomic_store_explicit(&s->got, sig, memory_order_relaxed);
 		}
 		wake(s);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
  * @file
- * Signals: the first SIGINT or SIGTERM asks the program to end, the second ends it at once with
- * code 130; SIGHUP asks for a reload; SIGPIPE is ignored.
+ * Signals: the first SIGINT or SIGTERM asks the program to end, a second one half a second
+ * or more later ends it at once with code 130; SIGHUP sets a flag
+ * for whoever reloads; SIGPIPE is ignored.
  *
  * Threads: one thread waits for signals, all others have them blocked; so no handler runs.
  * Memory:  inside the caller's struct.
@@ -14,6 +15,13 @@
 #include <stdatomic.h>
 
 #include <plx/defs.h>
+
+/**
+ * A second signal within this time is the first one again, ns: timeout(1) signals the process and
+ * then its group, and a terminal's Ctrl-C arrives beside what a wrapper passes on. Longer would
+ * make an impatient user press a third time.
+ */
+#define PLX_SIGNAL_SAME_NS (500 * PLX_NS_PER_MS)
 
 struct plx_signal {
 	_Atomic int got;     /**< first SIGINT or SIGTERM; 0 = none */

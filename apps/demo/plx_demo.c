@@ -117,6 +117,12 @@ plx_demo_main(struct plx_app_ctx *ctx)
 	d->ctx = ctx;
 	d->cert.fd = -1;
 	ctx->cfg.workers.count = 1;
+	if (ctx->cfg.telemetry.result[0] == '\0') {
+		free(ctx->cfg.telemetry.result);
+		ctx->cfg.telemetry.result = strdup("result.json");
+		if (ctx->cfg.telemetry.result == NULL)
+			return plx_fail(PLX_EXIT_FAILED, "%s", plx_strerror(PLX_E_NOMEM));
+	}
 	rc = plx_eal_start(ctx, &want);
 	if (rc == 0)
 		rc = start(d);

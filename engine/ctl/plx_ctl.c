@@ -13,6 +13,7 @@
 
 #include "plx_engine_int.h"
 #include "plx_ethdev.h"
+#include "plx_log.h"
 #include "plx_text.h"
 
 #define SECRET_SZ 64
@@ -24,6 +25,7 @@
 struct plx_ctl {
 	struct plx_engine *engine;
 	const struct plx_config *cfg;
+	uint32_t hints_told; /* PLX_NET_HINT_* */
 	bool stopped;
 };
 
@@ -349,10 +351,42 @@ plx_ctl_start(struct plx_ctl *c, char *err, size_t err_sz)
 	return plx_engine_start(c->engine, err, err_sz);
 }
 
+/* Each hint once: what frames show is a state of the set-up, not an event. */
+static void
+tell_hints(struct plx_ctl *c)
+{
+	static const struct {
+		uint32_t bit;
+		const char *text;
+	} list[] = {
+		{ PLX_NET_HINT_PARTIAL_CKSUM,
+		  "datagrams arrive with unfinished UDP checksums, as a veth pair hands them over: on "
+		  "the sending side run: ethtool -K <its device> tx off" },
+		{ PLX_NET_HINT_GSO,
+		  "frames larger than the MTU arrive, as a veth pair hands over segmentation offload: "
+		  "on the sending side run: ethtool -K <its device> gso off tso off" },
+		{ PLX_NET_HINT_ADDR_IN_USE,
+		  "another machine or the kernel uses an address of this port: take it away there" },
+	};
+	uint32_t bits = 0;
+
+	for (uint16_t n = 0; n < plx_engine_workers(c->engine); n++) {
+		const struct plx_worker *w = plx_engine_worker(c->engine, n);
+
+		if (w != NULL)
+			bits |= plx_worker_hints(w);
+	}
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (bits & ~c->hints_told & list[i].bit)
+			plx_log(PLX_LOG_WARN, "%s", list[i].text);
+	c->hints_told |= bits;
+}
+
 void
 plx_ctl_poll(struct plx_ctl *c)
 {
 	plx_engine_poll(c->engine);
+	tell_hints(c);
 }
 
 void

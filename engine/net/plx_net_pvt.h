@@ -39,7 +39,7 @@
 /** Longer than three probes take: afterwards nobody will answer. */
 #define PLX_NET_HOLD_NS   (4 * PLX_NS_PER_S)
 /** Frames of one kind that raise a hint: not an accident of one corrupted frame any more. */
-#define PLX_NET_HINT_MIN  4
+#define PLX_NET_HINT_MIN  2
 /** Bytes of a template, right-aligned in plx_tx_path.tmpl. */
 #define PLX_NET_TMPL      sizeof(((struct plx_tx_path *)0)->tmpl)
 

@@ -8,7 +8,10 @@
  * Memory:  connections are slots of one region made at init; what a connection needs beyond its
  *          slot comes from the endpoint's slab and goes back when it closes.
  *
- *     plx_quic.c       endpoint: slots, accept, dial, receive and transmit bursts
+ *     plx_quic.c       endpoint: memory, slots, rotation list
+ *     plx_open.c       how connections begin: accept and dial
+ *     plx_rx.c         receive bursts
+ *     plx_tx.c         transmit bursts
  *     plx_conn.c       connection: ngtcp2's callbacks, what applications may call
  *     plx_close.c      connection: how it ends
  *     plx_path.c       addresses of ngtcp2 and ours
@@ -229,11 +232,31 @@ plx_quic_slot(struct plx_quic *q, uint32_t slot)
 
 /* plx_quic.c */
 
+/** Takes the slot that was free for longest; NULL: none. */
+struct plx_conn *plx_slot_take(struct plx_quic *q) PLX_ON_WORKER;
 /** Gives slot back; nc, tls and the rest must be gone. */
 void plx_slot_free(struct plx_conn *c) PLX_ON_WORKER;
 /** Puts c at the end of the rotation list, if it is not in it. */
 void plx_tx_join(struct plx_conn *c) PLX_ON_WORKER;
 void plx_tx_leave(struct plx_conn *c) PLX_ON_WORKER;
+
+/** The caller's clock; it never goes back. */
+static inline void
+plx_quic_advance(struct plx_quic *q, uint64_t now_ns)
+{
+	if (plx_likely(now_ns > q->now))
+		q->now = now_ns;
+}
+
+/* plx_open.c */
+
+/** A datagram that belongs to no connection: may open one, or be answered statelessly. */
+void plx_rx_first(struct plx_quic *q, const struct plx_dgram *dg) PLX_ON_WORKER;
+
+/* plx_rx.c */
+
+/** A datagram for a connection, in whatever state it is. */
+void plx_rx_conn(struct plx_conn *c, const struct plx_dgram *dg) PLX_ON_WORKER;
 
 /* plx_conn.c */
 
@@ -316,8 +339,9 @@ struct plx_conn *plx_srt_find(struct plx_quic *q, const struct plx_dgram *dg) PL
 
 /** Notes the STOP_SENDING frames of a 1-RTT packet just opened. */
 void plx_stop_scan(struct plx_quic *q, const uint8_t *p, size_t len) PLX_ON_WORKER;
-/** Tells the application what the last packet brought. @return 0 or NGTCP2_ERR_* */
-int plx_stop_tell(struct plx_conn *c) PLX_ON_WORKER;
+/** Tells the application what the last packet brought, if rv, its result, is 0. @return rv, or
+ *  what became of it. */
+int plx_stop_tell(struct plx_conn *c, int rv) PLX_ON_WORKER;
 
 /* plx_timer.c */
 

@@ -159,13 +159,15 @@ plx_stop_scan(struct plx_quic *q, const uint8_t *p, size_t len)
 }
 
 int
-plx_stop_tell(struct plx_conn *c)
+plx_stop_tell(struct plx_conn *c, int rv)
 {
 	struct plx_quic *q = c->q;
 	ngtcp2_conn_info info;
 	uint16_t cnt = q->stop_cnt;
 
 	q->stop_cnt = 0;
+	if (rv != 0)
+		return rv;
 	ngtcp2_conn_get_conn_info(c->nc, &info);
 	if (info.pkt_discarded != q->stop_discarded)
 		return 0;

@@ -118,8 +118,7 @@ plx_quic_timers_run(struct plx_quic *q, uint64_t now_ns)
 {
 	uint32_t fired = 0;
 
-	if (now_ns > q->now)
-		q->now = now_ns;
+	plx_quic_advance(q, now_ns);
 	while (q->heap_cnt > 0 && q->heap[0].when <= q->now) {
 		struct plx_conn *c = &q->conns[q->heap[0].slot];
 

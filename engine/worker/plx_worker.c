@@ -330,6 +330,16 @@ plx_worker_cpu_ns(const struct plx_worker *w)
 	return (uint64_t)ts.tv_sec * PLX_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+uint32_t
+plx_worker_hints(const struct plx_worker *w)
+{
+	uint32_t bits = 0;
+
+	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
+		bits |= plx_net_hints(w->net[p]);
+	return bits;
+}
+
 const struct plx_obs *
 plx_worker_obs(const struct plx_worker *w)
 {

@@ -115,6 +115,9 @@ uint32_t plx_worker_conns(const struct plx_worker *w) PLX_ANY_THREAD;
 /** plx_worker_cpu_ns() is the CPU time of the worker's thread, ns; 0 before it runs. */
 uint64_t plx_worker_cpu_ns(const struct plx_worker *w) PLX_ANY_THREAD;
 
+/** plx_worker_hints() is what frames said about the set-up, PLX_NET_HINT_*. Thread: any. */
+uint32_t plx_worker_hints(const struct plx_worker *w) PLX_ANY_THREAD;
+
 /** plx_worker_obs() are its counters, read with plx_obs_get(). Thread: any. */
 const struct plx_obs *plx_worker_obs(const struct plx_worker *w) PLX_ANY_THREAD;
 

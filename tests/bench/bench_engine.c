@@ -314,7 +314,7 @@ parse(struct opts *o, int argc, char **argv)
 	};
 	int c;
 
-	*o = (struct opts){ .conns = 1, .len = 1452, .windows = 200, .window_us = 2000,
+	*o = (struct opts){ .conns = 1, .len = 1452, .windows = 1200, .window_us = 400,
 			    .cpu = { 0, 1 } };
 	while ((c = getopt_long(argc, argv, "", opt, NULL)) != -1) {
 		switch (c) {

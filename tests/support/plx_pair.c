@@ -368,12 +368,25 @@ deliver(struct plx_pair *p)
 		dg[n].path.remote = f[n].path.local;
 		n++;
 	}
+#ifdef PLX_SANITIZE
+	/* Exact blocks, so that a read behind the end of a packet is seen. */
+	for (uint16_t i = 0; i < n; i++) {
+		uint8_t *exact = malloc(f[i].len);
+
+		if (exact == NULL)
+			abort();
+		memcpy(exact, f[i].data, f[i].len);
+		dg[i].data = dg[i].cookie = exact;
+	}
+#endif
 	plx_steer_burst(p->end[to].steer, dg, n);
 	for (uint16_t i = 0; i < n; i++) {
 		if (dg[i].verdict == PLX_VERDICT_DROP)
 			plx_obs_drop(p->end[to].obs, (enum plx_drop)dg[i].drop, 1);
 	}
 	plx_quic_rx_burst(p->end[to].quic, dg, n, p->now);
+	for (uint16_t i = 0; i < n; i++)
+		free(dg[i].cookie);
 	return true;
 }
 

@@ -179,8 +179,9 @@ test_progress_tty(void)
 	close(master);
 }
 
+/* Signals itself `at_once` times, then, when `later`, once more after the time of repeats. */
 static int
-child(int signals)
+child(int at_once, bool later)
 {
 	pid_t pid = fork();
 	int status = -1;
@@ -193,16 +194,16 @@ child(int signals)
 		if (plx_signal_init(&s) != 0)
 			_exit(99);
 		pfd = (struct pollfd){.fd = s.fd, .events = POLLIN};
-		for (int i = 0; i < signals; i++) {
-			uint64_t v;
-
-			kill(getpid(), SIGINT);
-			if (poll(&pfd, 1, 5000) != 1 ||
-			    read(s.fd, &v, sizeof(v)) != sizeof(v))
+		for (int i = 0; i < at_once; i++) {
+			kill(getpid(), i % 2 == 0 ? SIGTERM : SIGINT);
+			if (poll(&pfd, 1, 5000) != 1 || !plx_signal_got(&s))
 				_exit(98);
 		}
-		if (!plx_signal_got(&s) && signals > 0)
-			_exit(97);
+		if (later) {
+			poll(NULL, 0, (int)(PLX_SIGNAL_SAME_NS / PLX_NS_PER_MS) + 50);
+			kill(getpid(), SIGINT);
+			poll(NULL, 0, 5000);
+		}
 		plx_signal_fini(&s);
 		_exit(0);
 	}
@@ -213,9 +214,10 @@ child(int signals)
 static void
 test_signals(void)
 {
-	CU_ASSERT_EQUAL(child(0), 0);
-	CU_ASSERT_EQUAL(child(1), 0);
-	CU_ASSERT_EQUAL(child(2), 130);
+	CU_ASSERT_EQUAL(child(0, false), 0);
+	CU_ASSERT_EQUAL(child(1, false), 0);
+	CU_ASSERT_EQUAL(child(2, false), 0);
+	CU_ASSERT_EQUAL(child(1, true), 130);
 }
 
 static void
@@ -282,7 +284,8 @@ static CU_TestInfo tests[] = {
          test_progress_plain},
         {"progress on a terminal is redrawn, without colour when NO_COLOR is set",
          test_progress_tty},
-        {"the first signal asks, the second ends with 130", test_signals},
+        {"the first signal asks, one repeated at once too, a later one ends with 130",
+         test_signals},
         {"versions compare by number", test_versions},
         {"a result file holds run, environment and numbers", test_result},
         CU_TEST_INFO_NULL,

@@ -229,6 +229,92 @@ resets_and_stops_reach_the_other_side_with_their_code(void)
 	plx_pair_free(p);
 }
 
+/* Frames of RFC 9000 section 19 that may stand before a STOP_SENDING, one of each kind. */
+static const struct {
+	const char *bytes;
+	size_t len;
+} frames[] = {
+        {"\0\0\0", 3},
+        {"\1", 1},
+        {"\2\5\0\1\0\1\2", 7},
+        {"\3\5\0\0\0\1\2\3", 8},
+        {"\4\0\1\2", 4},
+        {"\6\0\2ab", 5},
+        {"\7\3tok", 5},
+        {"\x0a\4\2xy", 5},
+        {"\x0f\4\x40\x10\1z", 6},
+        {"\x10\x80\1\2\3", 5},
+        {"\x11\4\x41\0", 4},
+        {"\x12\1", 2},
+        {"\x15\4\7", 3},
+        {"\x17\1", 2},
+        {"\x18\1\0\4abcdtokentokentoken!", 8 + 16},
+        {"\x19\0", 2},
+        {"\x1a"
+         "12345678",
+         9},
+        {"\x1b"
+         "12345678",
+         9},
+        {"\x1e", 1},
+        {"\x31\2dg", 4},
+};
+
+static void
+stop_sending_is_found_behind_any_frame_and_in_no_noise(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_quic *q;
+	struct plx_pair *p;
+	uint8_t pkt[64];
+
+	PLX_COVERS("S1-55");
+	plx_pair_cfg_init(&cfg);
+	p = pair(&cfg);
+	p->end[1].app.up = 100 * MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
+	q = p->end[0].quic;
+	q->stop_conn = p->end[0].app.conn;
+	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+		size_t n = frames[i].len;
+
+		memcpy(pkt, frames[i].bytes, n);
+		memcpy(pkt + n, "\5\4\x41\2", 4);
+		q->stop_cnt = 0;
+		plx_stop_scan(q, pkt, n + 4);
+		CU_ASSERT_EQUAL(q->stop_cnt, 1);
+		CU_ASSERT_EQUAL(q->stop[0].stream_id, 4);
+		CU_ASSERT_EQUAL(q->stop[0].code, 0x102);
+		/* Cut short anywhere it is no frame, and nothing behind it is read. */
+		for (size_t len = 0; len < n + 4; len++) {
+			uint8_t *exact = malloc(len + 1);
+
+			CU_ASSERT_PTR_NOT_NULL_FATAL(exact);
+			memcpy(exact + 1, pkt, len);
+			q->stop_cnt = 0;
+			plx_stop_scan(q, exact + 1, len);
+			CU_ASSERT_EQUAL(q->stop_cnt, 0);
+			free(exact);
+		}
+	}
+	for (int i = 0; i < 200000; i++) {
+		size_t len = plx_rand_below(&p->rand, sizeof(pkt));
+
+		plx_rand_bytes(&p->rand, pkt, len);
+		q->stop_cnt = 0;
+		plx_stop_scan(q, pkt, len);
+		CU_ASSERT_TRUE_FATAL(q->stop_cnt <= PLX_STOP_MAX);
+	}
+	/* A packet that ngtcp2 refuses reports nothing, nor does the next connection's. */
+	q->stop_cnt = 1;
+	CU_ASSERT_EQUAL(plx_stop_tell(q->stop_conn, NGTCP2_ERR_PROTO), NGTCP2_ERR_PROTO);
+	CU_ASSERT_EQUAL(q->stop_cnt, 0);
+	CU_ASSERT_EQUAL(p->end[0].app.stops, 0);
+	q->stop_conn = NULL;
+	plx_pair_free(p);
+}
+
 static void
 close_before_established(struct plx_pair *p, struct plx_conn_id id)
 {
@@ -846,6 +932,8 @@ main(void)
 	         each_side_can_close_with_code_and_reason},
 	        {"resets and stops reach the other side with their code",
 	         resets_and_stops_reach_the_other_side_with_their_code},
+	        {"STOP_SENDING is found behind any frame, and in no noise",
+	         stop_sending_is_found_behind_any_frame_and_in_no_noise},
 	        {"a dial can be taken back before it is established",
 	         a_dial_can_be_taken_back_before_it_is_established},
 	        {"an application that refuses closes with internal error",
