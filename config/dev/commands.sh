@@ -194,7 +194,7 @@ run_demo() {
 	build >&2
 	local rc=0
 	# No exec: what the program's end means to the caller is one of the four codes.
-	"$BUILD/default/apps/pollux/pollux" demo "$@" || rc=$?
+	"$BUILD/default/apps/pollux" demo "$@" || rc=$?
 	return "$rc"
 }
 

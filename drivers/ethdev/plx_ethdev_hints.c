@@ -69,10 +69,10 @@ struct peer {
 };
 
 static void
-read_peer(const struct nlmsghdr *nh, struct peer *p)
+read_peer(struct nlmsghdr *nh, struct peer *p)
 {
-	const struct ifinfomsg *info = NLMSG_DATA(nh);
-	const struct rtattr *a = IFLA_RTA(info);
+	struct ifinfomsg *info = NLMSG_DATA(nh);
+	struct rtattr *a = IFLA_RTA(info);
 	size_t len = IFLA_PAYLOAD(nh);
 
 	for (; RTA_OK(a, len); a = RTA_NEXT(a, len)) {
@@ -96,7 +96,7 @@ peer_of(const char *iface)
 	        .info = {.ifi_index = (int)if_nametoindex(iface)},
 	};
 	_Alignas(struct nlmsghdr) char buf[16384];
-	const struct nlmsghdr *nh = (const struct nlmsghdr *)(const void *)buf;
+	struct nlmsghdr *nh = (struct nlmsghdr *)(void *)buf;
 	struct peer p = {0};
 	ssize_t n;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);

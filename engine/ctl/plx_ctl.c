@@ -300,26 +300,23 @@ close_ports(struct plx_engine_cfg *ec)
 }
 
 int
-plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg, const struct plx_ctl_opts *o,
-	     char *err, size_t err_sz)
+plx_ctl_make_engine(struct plx_engine **out, const struct plx_config *cfg,
+		    const struct plx_ctl_opts *o, char *err, size_t err_sz)
 {
+	static const struct plx_engine_proto h3 = { .alpn = "h3", .kind = PLX_PROTO_H3_RING };
 	struct plx_engine_cfg ec;
-	struct plx_ctl *c = calloc(1, sizeof(*c));
 	int rc;
 
 	*out = NULL;
 	err[0] = '\0';
-	if (c == NULL)
-		return PLX_E_NOMEM;
 	plx_engine_cfg_init(&ec);
 	if (o->name != NULL)
 		snprintf(ec.name, sizeof(ec.name), "%s", o->name);
 	ec.worker_cnt = (uint16_t)cfg->workers.count;
 	ec.idle = cfg->workers.idle;
 	ec.empty_polls = cfg->workers.empty_polls;
-	ec.proto_cnt = 1;
-	ec.proto[0].kind = PLX_PROTO_H3_RING;
-	snprintf(ec.proto[0].alpn, sizeof(ec.proto[0].alpn), "h3");
+	ec.proto_cnt = o->proto != NULL ? o->proto_cnt : 1;
+	memcpy(ec.proto, o->proto != NULL ? o->proto : &h3, ec.proto_cnt * sizeof(h3));
 	fill_tls(&ec, cfg, o);
 	rc = fill_quic(&ec, &cfg->quic, err, err_sz);
 	if (rc == 0)
@@ -327,16 +324,33 @@ plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg, const struct pl
 	if (rc == 0)
 		rc = open_ports(&ec, cfg, o, err, err_sz);
 	if (rc == 0) {
-		rc = plx_engine_new(&c->engine, &ec, err, err_sz); /* takes the ports */
+		rc = plx_engine_new(out, &ec, err, err_sz); /* takes the ports */
 	} else {
 		if (o->pio != NULL && ec.port_cnt == 0)
 			o->pio->ops->close(o->pio);
 		close_ports(&ec);
 	}
 	explicit_bzero(ec.secret, sizeof(ec.secret));
+	if (rc != 0 && err[0] == '\0')
+		snprintf(err, err_sz, "%s", plx_strerror(rc));
+	return rc;
+}
+
+int
+plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg, const struct plx_ctl_opts *o,
+	     char *err, size_t err_sz)
+{
+	struct plx_ctl *c = calloc(1, sizeof(*c));
+	int rc;
+
+	*out = NULL;
+	if (c == NULL) {
+		if (o->pio != NULL)
+			o->pio->ops->close(o->pio);
+		return PLX_E_NOMEM;
+	}
+	rc = plx_ctl_make_engine(&c->engine, cfg, o, err, err_sz);
 	if (rc != 0) {
-		if (err[0] == '\0')
-			snprintf(err, err_sz, "%s", plx_strerror(rc));
 		free(c);
 		return rc;
 	}

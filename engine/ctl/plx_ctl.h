@@ -23,6 +23,7 @@
 #include "plx_config.h"
 
 struct plx_pio;
+struct plx_engine_proto;
 
 /** Beside the configuration: what a subcommand decides. All zero is allowed but for roles. */
 struct plx_ctl_opts {
@@ -37,9 +38,19 @@ struct plx_ctl_opts {
 	struct plx_pio *pio;
 	const char *address;	/**< of that port, "192.0.2.1/24" */
 	bool wire;		/**< that port has no neighbours to resolve */
+	/** Who speaks what; NULL = HTTP/3 over rings. */
+	const struct plx_engine_proto *proto;
+	uint16_t proto_cnt;
 };
 
 struct plx_ctl;
+
+/**
+ * plx_ctl_make_engine() is what plx_ctl_open() and plx_engine_open() have in common: ports and
+ * engine from a configuration. Errors as plx_ctl_open(). Thread: main. Owns: caller frees.
+ */
+int plx_ctl_make_engine(struct plx_engine **out, const struct plx_config *cfg,
+			const struct plx_ctl_opts *opts, char *err, size_t err_sz) PLX_ON_MAIN;
 
 /**
  * plx_ctl_mem_mb() gives the EAL memory that plx_ctl_open() will need, MiB: pools of the ports,

@@ -76,7 +76,7 @@ cb_handshake_completed(ngtcp2_conn *nc, void *user)
 	struct plx_quic *q = c->q;
 	void *ctx = NULL;
 
-	if (c->proto == NULL)
+	if (c->proto == NULL || c->proto->app->on_conn_established == NULL)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	c->version = ngtcp2_conn_get_negotiated_version(nc);
 	c->handshake_ns = q->now - c->start_ns;
@@ -93,8 +93,7 @@ cb_handshake_completed(ngtcp2_conn *nc, void *user)
 		if (n > 0 && ngtcp2_conn_submit_new_token(nc, token, (size_t)n) != 0)
 			return NGTCP2_ERR_NOMEM;
 	}
-	if (c->proto->app->on_conn_established == NULL ||
-	    c->proto->app->on_conn_established(c->proto->arg, c, &ctx) < 0)
+	if (c->proto->app->on_conn_established(c->proto->arg, c, &ctx) < 0)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	c->app = c->proto->app;
 	c->ctx = ctx;
@@ -151,12 +150,9 @@ cb_stream_close(ngtcp2_conn *nc, uint32_t flags, int64_t id, uint64_t code, void
 	if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0)
 		code = UINT64_MAX;
 	/* A stream of the peer that ended makes room for another. */
-	if (!ngtcp2_conn_is_local_stream(nc, id)) {
-		if (ngtcp2_is_bidi_stream(id))
-			ngtcp2_conn_extend_max_streams_bidi(nc, 1);
-		else
-			ngtcp2_conn_extend_max_streams_uni(nc, 1);
-	}
+	if (!ngtcp2_conn_is_local_stream(nc, id) &&
+	    (c->app == NULL || !c->app->holds_streams))
+		plx_conn_grant_stream(c, ngtcp2_is_bidi_stream(id));
 	if (c->app == NULL || c->app->on_stream_closed == NULL)
 		return 0;
 	return answer(c->app->on_stream_closed(c->ctx, id, code));
@@ -344,6 +340,18 @@ plx_conn_consume(struct plx_conn *c, int64_t stream_id, size_t len)
 	/* A stream that is gone has no window of its own any more. */
 	ngtcp2_conn_extend_max_stream_offset(c->nc, stream_id, len);
 	ngtcp2_conn_extend_max_offset(c->nc, len);
+	plx_tx_join(c);
+}
+
+void
+plx_conn_grant_stream(struct plx_conn *c, bool bidi)
+{
+	if (c->nc == NULL)
+		return;
+	if (bidi)
+		ngtcp2_conn_extend_max_streams_bidi(c->nc, 1);
+	else
+		ngtcp2_conn_extend_max_streams_uni(c->nc, 1);
 	plx_tx_join(c);
 }
 

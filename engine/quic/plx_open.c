@@ -262,7 +262,7 @@ plx_rx_first(struct plx_quic *q, const struct plx_dgram *dg)
 			why = PLX_DROP_QUIC_INITIAL_SHORT;
 		else if (hd.dcid.datalen < NGTCP2_MIN_INITIAL_DCIDLEN)
 			why = PLX_DROP_QUIC_DCID_SHORT;
-		else if (plx_path_sane(&dg->path))
+		else if (plx_path_sane(&dg->path) && !plx_path_reflects(&dg->path))
 			why = PLX_DROP_NONE;
 	}
 	if (why != PLX_DROP_NONE) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <endian.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -117,6 +118,38 @@ addr_sane(const struct plx_addr *a)
 		return a->ip[0] < 224 &&
 		       memcmp(a->ip, zero, 4) != 0; /* multicast, broadcast */
 	return a->ip[0] != 0xff && memcmp(a->ip, zero, 16) != 0;
+}
+
+/*
+ * Services that answer whatever UDP brings them, most of them with more than they got. No client
+ * sends from such a port, but whoever forges a source address likes to.
+ */
+bool
+plx_path_reflects(const struct plx_path *p)
+{
+	switch (be16toh(p->remote.port_be)) {
+	case 7:     /* echo */
+	case 17:    /* quote of the day */
+	case 19:    /* character generator */
+	case 53:    /* DNS */
+	case 69:    /* TFTP */
+	case 111:   /* portmapper */
+	case 123:   /* NTP */
+	case 137:   /* NetBIOS */
+	case 138:
+	case 161:   /* SNMP */
+	case 389:   /* CLDAP */
+	case 500:   /* IKE */
+	case 520:   /* RIP */
+	case 1900:  /* SSDP */
+	case 3702:  /* WS-Discovery */
+	case 5353:  /* mDNS */
+	case 5355:  /* LLMNR */
+	case 11211: /* memcached */
+		return true;
+	default:
+		return false;
+	}
 }
 
 bool

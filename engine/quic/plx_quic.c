@@ -130,6 +130,8 @@ plx_slot_free(struct plx_conn *c)
 {
 	struct plx_quic *q = c->q;
 
+	if (q->d.watch != NULL && q->d.watch->on_free != NULL)
+		q->d.watch->on_free(q->d.watch_arg, c);
 	plx_conn_set_state(c, PLX_CONN_FREE);
 	plx_steer_set_gen(q->d.steer, c->slot, 0);
 	q->conn_cnt--;

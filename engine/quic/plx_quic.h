@@ -86,6 +86,16 @@ struct plx_quic_cfg {
 	uint8_t token_key[32];	 /**< Retry and NEW_TOKEN tokens; all zero = random */
 };
 
+struct plx_conn;
+
+/** Moments of a connection that its application is not told of. Members may be NULL. */
+struct plx_quic_watch {
+	/** Server: name and protocol of the client are known, the handshake goes on. */
+	void (*on_hello)(void *arg, struct plx_conn *c, const char *sni, const char *alpn);
+	/** The slot is free from here on; nothing may be asked of c but its handle. */
+	void (*on_free)(void *arg, struct plx_conn *c);
+};
+
 /** What an endpoint is given; all outlive it. */
 struct plx_quic_deps {
 	struct plx_steer *steer;
@@ -97,6 +107,8 @@ struct plx_quic_deps {
 	const struct plx_proto *proto; /**< entries, in order of preference */
 	uint16_t proto_cnt;
 	uint8_t worker; /**< number in handles */
+	const struct plx_quic_watch *watch; /**< NULL = nobody looks */
+	void *watch_arg;
 };
 
 void plx_quic_cfg_init(struct plx_quic_cfg *cfg) PLX_ANY_THREAD;

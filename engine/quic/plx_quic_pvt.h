@@ -133,8 +133,10 @@ struct plx_conn {
 	uint32_t free_next; /**< FREE: next slot of the list */
 } PLX_CACHE_ALIGNED;
 PLX_STATIC_ASSERT(offsetof(struct plx_conn, gen) == PLX_CACHE_LINE, "first line");
-PLX_STATIC_ASSERT(offsetof(struct plx_conn, path) <= 4 * PLX_CACHE_LINE, "hot part");
-PLX_STATIC_ASSERT(sizeof(struct plx_conn) <= 24 * PLX_CACHE_LINE, "what a slot costs");
+PLX_STATIC_ASSERT(offsetof(struct plx_conn, path) <= (size_t)PLX_CACHE_LINE * 4,
+                  "hot part");
+PLX_STATIC_ASSERT(sizeof(struct plx_conn) <= (size_t)PLX_CACHE_LINE * 24,
+                  "what a slot costs");
 
 /** A stateless answer that waits for a buffer. */
 #define PLX_RESP_SZ  576 /**< version negotiation with two IDs of 255 bytes is the longest */
@@ -179,6 +181,14 @@ struct plx_bucket {
 	uint32_t tokens, burst;
 };
 
+/** To whom stateless resets went lately, by a hash of the address. */
+#define PLX_RESET_SEEN_CNT 256
+
+struct plx_reset_seen {
+	uint64_t hash;
+	uint64_t at_ns; /**< 0 = empty */
+};
+
 /** A peer's reset token, by its hash. */
 struct plx_srt {
 	uint64_t hash; /**< 0 = empty */
@@ -212,6 +222,7 @@ struct plx_quic {
 	struct plx_srt *srt;
 	uint32_t srt_mask, srt_cnt;
 	uint8_t srt_key[16];
+	struct plx_reset_seen reset_seen[PLX_RESET_SEEN_CNT];
 	struct plx_bucket reset_rate, vn_rate, refuse_rate;
 	uint16_t resp_head, resp_cnt;
 	struct plx_resp resp[PLX_RESP_CNT];
@@ -297,6 +308,8 @@ struct plx_tx_path *plx_path_of(struct plx_conn *c, const ngtcp2_path *np) PLX_O
 void plx_path_sync(struct plx_conn *c) PLX_ON_WORKER;
 /** Addresses that nobody may be answered at: RFC 9000 section 21.5, reliability B5, B6. */
 bool plx_path_sane(const struct plx_path *p) PLX_ON_WORKER;
+/** The peer's port is that of a UDP service which would answer our answers. */
+bool plx_path_reflects(const struct plx_path *p) PLX_ON_WORKER;
 
 /* plx_stateless.c */
 

@@ -11,7 +11,7 @@ rx_new_path(struct plx_conn *c, const struct plx_dgram *dg)
 {
 	if (memcmp(&dg->path, &c->path[0].tx.path, sizeof(dg->path)) != 0 &&
 	    (!c->q->cfg.migration || c->state != PLX_CONN_OPEN ||
-	     !plx_path_sane(&dg->path))) {
+	     !plx_path_sane(&dg->path) || plx_path_reflects(&dg->path))) {
 		plx_obs_drop(c->q->d.obs, PLX_DROP_QUIC_MIGRATION, 1);
 		return false;
 	}

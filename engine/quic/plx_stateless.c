@@ -14,7 +14,7 @@
 #define RESET_LEN_MIN (NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN)
 
 #define RETRY_TOKEN_LIFE_NS (15 * PLX_NS_PER_S)
-#define NEW_TOKEN_LIFE_NS   (14 * 86400 * PLX_NS_PER_S)
+#define NEW_TOKEN_LIFE_NS   (UINT64_C(14) * 86400 * PLX_NS_PER_S)
 
 void
 plx_bucket_init(struct plx_bucket *b, uint32_t per_s, uint32_t burst)
@@ -50,7 +50,7 @@ resp_next(struct plx_quic *q, const struct plx_path *path)
 {
 	struct plx_resp *r;
 
-	if (q->resp_cnt == PLX_RESP_CNT || !plx_path_sane(path)) {
+	if (q->resp_cnt == PLX_RESP_CNT || !plx_path_sane(path) || plx_path_reflects(path)) {
 		plx_obs_drop(q->d.obs, PLX_DROP_QUIC_RESPONSE, 1);
 		return NULL;
 	}
@@ -163,9 +163,31 @@ plx_stateless_retry(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2
 	plx_obs_add(q->d.obs, PLX_COUNT_retries_sent, 1);
 }
 
+/** For so long after a reset went to an address, nothing small from there is answered. */
+#define RESET_QUIET_NS PLX_NS_PER_S
+
+/*
+ * Whether a reset went to this address lately; now one does. Two addresses that share a place
+ * forget each other, which costs the loop below a turn and nothing else.
+ */
+static bool
+reset_lately(struct plx_quic *q, const struct plx_addr *to)
+{
+	uint64_t hash = plx_siphash24(q->srt_key, to, sizeof(*to));
+	struct plx_reset_seen *s = &q->reset_seen[hash % PLX_RESET_SEEN_CNT];
+	bool lately =
+	        s->at_ns != 0 && s->hash == hash && q->now - s->at_ns < RESET_QUIET_NS;
+
+	if (!lately)
+		*s = (struct plx_reset_seen){.hash = hash, .at_ns = q->now};
+	return lately;
+}
+
 /*
  * RFC 9000 section 10.3: shorter than what it answers, so that two endpoints that lost their
- * state cannot answer each other for ever.
+ * state cannot answer each other for ever. Section 10.3.3 leaves more to the endpoint: what is
+ * small enough to be a reset itself is answered once a second for an address, so that it ends
+ * after two packets and not after twenty.
  */
 void
 plx_stateless_reset(struct plx_quic *q, const struct plx_dgram *dg)
@@ -178,6 +200,10 @@ plx_stateless_reset(struct plx_quic *q, const struct plx_dgram *dg)
 
 	if (dg->len <= RESET_LEN_MIN || (dg->data[0] & 0x80) != 0) {
 		plx_obs_drop(q->d.obs, PLX_DROP_QUIC_UNKNOWN_CID, 1);
+		return;
+	}
+	if (reset_lately(q, &dg->path.remote) && dg->len <= RESET_LEN_MAX) {
+		plx_obs_drop(q->d.obs, PLX_DROP_QUIC_RESPONSE, 1);
 		return;
 	}
 	if (len > RESET_LEN_MAX)

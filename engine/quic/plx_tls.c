@@ -95,7 +95,7 @@ setup_ctx(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, size_t er
 		         suites);
 		return PLX_E_TLS;
 	}
-	if (!SSL_CTX_set1_groups_list(t->ctx, groups)) {
+	if (!SSL_CTX_set1_groups_list(t->ctx, (char *)(uintptr_t)groups)) {
 		snprintf(err, err_sz,
 		         "a key exchange group of '%s' is not known; use names such "
 		         "as X25519 joined by colons",

@@ -66,9 +66,9 @@ int plx_tls_warm(struct plx_tls *t) PLX_ON_WORKER;
 /**
  * plx_tls_self_signed() makes a certificate and key for demo and tests (Ed25519 or ECDSA P-256)
  * in PEM; free both with free().
- * Thread: main. Errors: PLX_E_TLS, PLX_E_NOMEM.
+ * Thread: any; rand is the caller's. Errors: PLX_E_TLS, PLX_E_NOMEM.
  */
 int plx_tls_self_signed(const char *name, bool ed25519, struct plx_rand *rand, char **cert_pem,
-			char **key_pem) PLX_ON_MAIN;
+			char **key_pem) PLX_ANY_THREAD;
 
 #endif

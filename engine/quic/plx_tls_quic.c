@@ -24,6 +24,7 @@
 
 #define TLS_ALERT_UNEXPECTED_MESSAGE 10
 #define TLS_ALERT_INTERNAL_ERROR     80
+#define TLS_ALERT_MISSING_EXTENSION  109
 #define TLS_ALERT_NO_ALPN            120
 #define TLS_MSG_NEW_SESSION_TICKET   4
 
@@ -42,6 +43,8 @@ struct plx_tls_sess {
 	struct chunk *unread; /**< first that OpenSSL has not seen */
 	ngtcp2_encryption_level rx_level, tx_level;
 	bool own_params; /**< our transport parameters are in place */
+	bool got_params; /**< the peer's came */
+	bool no_params;  /**< they did not, and now they are too late */
 	uint8_t alert;
 	uint8_t params[512]; /**< they must stay while OpenSSL may send them */
 };
@@ -141,6 +144,7 @@ got_params(SSL *ssl, const unsigned char *params, size_t len, void *arg)
 		ngtcp2_conn_set_tls_error(c->nc, rv);
 		return 0;
 	}
+	c->tls->got_params = true;
 	return 1;
 }
 
@@ -225,6 +229,12 @@ yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *
 		ngtcp2_conn_set_tls_error(c->nc, NGTCP2_ERR_PROTO);
 		return 0;
 	}
+	/* OpenSSL does not miss the extension, and ngtcp2 aborts when it writes without: whoever
+	 * sends it has sent it by now, a client in its first message, a server in its second. */
+	if (!s->got_params && (c->is_server || level == NGTCP2_ENCRYPTION_LEVEL_1RTT)) {
+		s->no_params = true;
+		return 0;
+	}
 	if (c->suite == NULL && choose_suite(c) != 0)
 		return 0;
 	rv = plx_derive_keys(&keys, ngtcp2_conn_get_negotiated_version(c->nc), c->suite,
@@ -276,6 +286,11 @@ plx_tls_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 				continue;
 			*out = &in[i + 1];
 			*out_len = in[i];
+			if (q->d.watch != NULL && q->d.watch->on_hello != NULL)
+				q->d.watch->on_hello(
+				        q->d.watch_arg, c,
+				        SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name),
+				        q->d.proto[p].alpn);
 			return SSL_TLSEXT_ERR_OK;
 		}
 	}
@@ -308,7 +323,8 @@ setup_client(SSL *ssl, const char *sni, const char *alpn, bool verify)
 	if (SSL_set_alpn_protos(ssl, wire, (unsigned int)len + 1) != 0)
 		return PLX_E_TLS;
 	/* RFC 6066: no IP addresses in server_name. */
-	if (sni != NULL && sni[0] != '\0' && !ip && !SSL_set_tlsext_host_name(ssl, sni))
+	if (sni != NULL && sni[0] != '\0' && !ip &&
+	    !SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)sni))
 		return PLX_E_TLS;
 	SSL_set_verify(ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	if (!verify)
@@ -381,6 +397,11 @@ tls_failed(struct plx_conn *c)
 	ERR_clear_error();
 	if (rv != 0)
 		return rv;
+	if (s->no_params) {
+		/* RFC 9001 section 8.2; the alert that OpenSSL raised is about our refusal. */
+		ngtcp2_conn_set_tls_alert(c->nc, TLS_ALERT_MISSING_EXTENSION);
+		return NGTCP2_ERR_CRYPTO;
+	}
 	if (s->alert == 0)
 		ngtcp2_conn_set_tls_alert(c->nc, TLS_ALERT_INTERNAL_ERROR);
 	/* For our own side only: the peer gets the alert. */

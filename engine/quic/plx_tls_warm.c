@@ -54,7 +54,7 @@ handshake(SSL_CTX *ctx, const char *group)
 
 	if (server != NULL && client != NULL &&
 	    BIO_new_bio_pair(&a, 65536, &b, 65536) == 1 &&
-	    SSL_set1_groups_list(client, group) == 1) {
+	    SSL_set1_groups_list(client, (char *)(uintptr_t)group) == 1) {
 		SSL_set_bio(server, a, a);
 		SSL_set_bio(client, b, b);
 		a = b = NULL;

@@ -61,6 +61,36 @@ tell(struct plx_conn *c, int (*fn)(void *ctx, int64_t id), int64_t id)
 PLX_STATIC_ASSERT(sizeof(struct plx_iov) == sizeof(ngtcp2_vec), "pieces pass unchanged");
 
 /*
+ * DATAGRAM frames, as many as fit the packet. They go before stream data: what they carry is worth
+ * less the longer it waits.
+ * @return > 0 the packet is complete, 0 it may take streams, negative NGTCP2_ERR_*
+ */
+static ngtcp2_ssize
+write_dgrams(struct plx_conn *c, struct plx_txpkt *out, ngtcp2_path *path,
+             ngtcp2_pkt_info *pi)
+{
+	struct plx_iov data;
+
+	while (c->app->next_datagram(c->ctx, &data) > 0) {
+		int accepted = 0;
+		ngtcp2_ssize n = ngtcp2_conn_writev_datagram(
+		        c->nc, path, pi, out->buf, out->cap, &accepted,
+		        NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, (const ngtcp2_vec *)&data, 1,
+		        c->q->now);
+
+		if (accepted)
+			c->app->datagram_done(c->ctx, true);
+		if (n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE)
+			c->app->datagram_done(c->ctx, false);
+		else if (n != NGTCP2_ERR_WRITE_MORE)
+			return n;
+		else if (!accepted)
+			return 0; /* no room left in this packet */
+	}
+	return 0;
+}
+
+/*
  * One packet. Frames of several streams share it as long as ngtcp2 says WRITE_MORE; once it did,
  * the packet must be finished by a call without more data.
  * @return bytes written, 0 nothing can be sent now, negative NGTCP2_ERR_*
@@ -73,6 +103,12 @@ write_pkt(struct plx_conn *c, struct plx_txpkt *out, ngtcp2_path *path, ngtcp2_p
 	unsigned asks = 0;
 	int rv = 0;
 
+	if (c->app != NULL && c->app->next_datagram != NULL && !c->close_wanted) {
+		ngtcp2_ssize n = write_dgrams(c, out, path, pi);
+
+		if (n != 0)
+			return n;
+	}
 	for (;;) {
 		uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
 		ngtcp2_ssize n, len = -1;

@@ -78,24 +78,6 @@ void plx_engine_cfg_init(struct plx_engine_cfg *cfg) PLX_ANY_THREAD;
 int plx_engine_new(struct plx_engine **out, const struct plx_engine_cfg *cfg, char *err,
 		   size_t err_sz) PLX_ON_MAIN;
 
-/** Starts the workers on their lcores. @return 0 or enum plx_err with a sentence in err. */
-int plx_engine_start(struct plx_engine *e, char *err, size_t err_sz) PLX_ON_MAIN;
-
-/** Work of main while the engine runs, about every 100 ms: keylog. */
-void plx_engine_poll(struct plx_engine *e) PLX_ON_MAIN;
-
-/** No new connections from now on. */
-void plx_engine_drain(struct plx_engine *e) PLX_ON_MAIN;
-
-/**
- * Closes all connections with code, stops the workers and waits for them; linger_ms is the
- * time that CONNECTION_CLOSE frames get to leave. Safe to call twice.
- */
-void plx_engine_stop(struct plx_engine *e, uint64_t code, uint32_t linger_ms) PLX_ON_MAIN;
-
-/** Frees workers, attachments that were not detached, and ports. */
-void plx_engine_free(struct plx_engine *e) PLX_ON_MAIN;
-
 /** Inspection. Thread: any while the engine lives. */
 uint16_t plx_engine_workers(const struct plx_engine *e) PLX_ANY_THREAD;
 struct plx_worker *plx_engine_worker(struct plx_engine *e, uint16_t worker) PLX_ANY_THREAD;

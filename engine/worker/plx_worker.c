@@ -177,6 +177,7 @@ plx_worker_free(struct plx_worker *w)
 {
 	if (w == NULL)
 		return;
+	PLX_ACT_AS_WORKER();
 	/* Connections first: they hold packets, keys and buffers of everything below. */
 	if (w->quic != NULL)
 		plx_quic_abort_all(w->quic);

@@ -5,8 +5,9 @@
 
 #define PIECE (64u << 10)
 
-struct sender {
+struct bench_sender {
 	struct bench_app *a;
+	struct bench_sender *next;
 	struct plx_conn *c;
 	int64_t stream_id;
 	struct plx_iov vec;
@@ -15,16 +16,18 @@ struct sender {
 
 static const uint8_t piece[PIECE] = { 1 };
 
-static struct sender *
+static struct bench_sender *
 established(void *arg, struct plx_conn *c)
 {
 	struct bench_app *a = arg;
-	struct sender *s = calloc(1, sizeof(*s));
+	struct bench_sender *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
-	*s = (struct sender){ .a = a, .c = c, .stream_id = -1 };
+	*s = (struct bench_sender){ .a = a, .c = c, .stream_id = -1 };
 	s->vec = (struct plx_iov){ piece, PIECE };
+	s->next = a->all;
+	a->all = s;
 	a->established++;
 	return s;
 }
@@ -39,7 +42,7 @@ established_server(void *arg, struct plx_conn *c, void **ctx)
 static int
 established_client(void *arg, struct plx_conn *c, void **ctx)
 {
-	struct sender *s = established(arg, c);
+	struct bench_sender *s = established(arg, c);
 
 	*ctx = s;
 	if (s == NULL || plx_conn_open_stream(c, true, &s->stream_id) != 0)
@@ -51,7 +54,7 @@ established_client(void *arg, struct plx_conn *c, void **ctx)
 static int
 stream_data(void *ctx, int64_t stream_id, uint64_t off, const uint8_t *data, size_t len, bool fin)
 {
-	struct sender *s = ctx;
+	struct bench_sender *s = ctx;
 
 	(void)off;
 	(void)data;
@@ -64,7 +67,7 @@ stream_data(void *ctx, int64_t stream_id, uint64_t off, const uint8_t *data, siz
 static int
 stream_writable(void *ctx, int64_t stream_id)
 {
-	struct sender *s = ctx;
+	struct bench_sender *s = ctx;
 
 	(void)stream_id;
 	s->blocked = false;
@@ -75,9 +78,9 @@ stream_writable(void *ctx, int64_t stream_id)
 static int
 next_tx(void *ctx, struct plx_tx_next *next)
 {
-	struct sender *s = ctx;
+	struct bench_sender *s = ctx;
 
-	if (s->blocked || s->stream_id < 0)
+	if (s->blocked || s->stream_id < 0 || s->a->hold)
 		return 0;
 	next->stream_id = s->stream_id;
 	next->vec = &s->vec;
@@ -88,7 +91,7 @@ next_tx(void *ctx, struct plx_tx_next *next)
 static int
 tx_done(void *ctx, int64_t stream_id, size_t len, bool fin)
 {
-	struct sender *s = ctx;
+	struct bench_sender *s = ctx;
 
 	(void)stream_id;
 	(void)fin;
@@ -99,7 +102,7 @@ tx_done(void *ctx, int64_t stream_id, size_t len, bool fin)
 static int
 tx_blocked(void *ctx, int64_t stream_id)
 {
-	struct sender *s = ctx;
+	struct bench_sender *s = ctx;
 
 	(void)stream_id;
 	s->blocked = true;
@@ -109,11 +112,22 @@ tx_blocked(void *ctx, int64_t stream_id)
 static void
 conn_closed(void *ctx, const struct plx_close_info *why)
 {
-	struct sender *s = ctx;
+	struct bench_sender *s = ctx, **at = &s->a->all;
 
 	(void)why;
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
 	s->a->closed++;
 	free(s);
+}
+
+void
+bench_app_go(struct bench_app *a)
+{
+	a->hold = false;
+	for (struct bench_sender *s = a->all; s != NULL; s = s->next)
+		plx_conn_want_write(s->c);
 }
 
 #define BOTH_ROLES                                                                             \

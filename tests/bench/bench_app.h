@@ -15,13 +15,20 @@
 
 #define BENCH_ALPN "perf"
 
-/** What an instance saw. One per endpoint. */
+struct bench_sender;
+
+/** An instance and what it saw. One per endpoint; all zero to begin with. */
 struct bench_app {
+	bool hold; /**< senders wait for bench_app_go() */
+	struct bench_sender *all;
 	uint64_t tx_bytes, rx_bytes; /**< stream bytes */
 	uint32_t established, closed;
 };
 
 /** Register with a struct bench_app as argument. */
 extern const struct plx_app bench_app_server, bench_app_client;
+
+/** bench_app_go() lets all senders of an instance begin. Thread: the endpoint's. */
+void bench_app_go(struct bench_app *a);
 
 #endif

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Callable
 
-from rig import ENGINE4, ENGINE6, PEER4, PEER6, Process, sha256, sh, udp_socket_in, wait_for
+from rig import ENGINE4, ENGINE6, PEER4, PEER6, POLLUX, Process, sha256, sh, udp_socket_in, wait_for
 
 CURLS = {
     "curl-ngtcp2": "/opt/curl-ngtcp2/bin/curl",
@@ -423,7 +423,7 @@ def get_smoke(rig):
 def untrusted(rig):
     rig.file("one", 1)
     start_nginx(rig)
-    p = Process(rig, "get", [os.environ.get("PLX_BINARY", "build/default/apps/pollux"), "get",
+    p = Process(rig, "get", [POLLUX, "get",
                              *rig.engine_args("af_packet", 1), "--get-output", rig.dir,
                              url(PEER4, "one")], netns=rig.engine_ns)
     wait_for("get ends", lambda: not p.running(), 30)
@@ -433,7 +433,7 @@ def untrusted(rig):
 
 @case("bad/no-answer")
 def no_answer(rig):
-    p = Process(rig, "get", [os.environ.get("PLX_BINARY", "build/default/apps/pollux"), "get",
+    p = Process(rig, "get", [POLLUX, "get",
                              *rig.engine_args("af_packet", 1), "--quic-handshake-timeout-ms",
                              "2000", "--get-output", rig.dir, url(PEER4, "one", 4444)],
                 netns=rig.engine_ns)

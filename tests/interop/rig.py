@@ -19,7 +19,8 @@ import subprocess
 import tempfile
 import time
 
-POLLUX = os.environ.get("PLX_BINARY", "build/default/apps/pollux")
+POLLUX = os.environ.get("PLX_BINARY",
+                        os.environ.get("POLLUX_BUILD_DIR", "build/default") + "/apps/pollux")
 ENGINE4, PEER4 = "10.99.0.1", "10.99.0.2"
 ENGINE6, PEER6 = "fd00:99::1", "fd00:99::2"
 PR_SET_PDEATHSIG = 1

@@ -206,6 +206,36 @@ plx_pair_free(struct plx_pair *p)
 }
 
 int
+plx_pair_reset(struct plx_pair *p, const struct plx_pair_cfg *cfg)
+{
+	p->cfg = *cfg;
+	p->now = START_NS;
+	p->limit = PLX_TIME_NEVER;
+	p->steps = p->trace = p->lost = p->duplicated = p->corrupted = 0;
+	p->flight_cnt = 0;
+	p->flight_seq = 0;
+	plx_rand_seed(&p->rand, ~cfg->seed);
+	for (int s = 0; s < PLX_PAIR_SIDES; s++) {
+		struct plx_pair_end *e = &p->end[s];
+		int rc;
+
+		plx_quic_free(e->quic);
+		e->quic = NULL;
+		memset(e->obs, 0, sizeof(*e->obs));
+		memset(&e->app, 0, sizeof(e->app));
+		e->app.streams = 1;
+		e->tx_pkts = e->tx_bytes = p->wire_free[s] = 0;
+		plx_rand_seed(&e->rand, cfg->seed * 2 + (unsigned)s);
+		set_addr(&e->addr, cfg->ipv6, (uint8_t)(s + 1), s == 0 ? 443 : 40000);
+		plx_steer_set_epoch(e->steer, (uint32_t)plx_rand_u64(&e->rand));
+		rc = plx_quic_new(&e->quic, &cfg->quic[s], &e->deps);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int
 plx_pair_lose_state(struct plx_pair *p)
 {
 	struct plx_pair_end *e = &p->end[PLX_PAIR_SERVER];

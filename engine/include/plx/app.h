@@ -43,6 +43,12 @@ struct plx_app {
 	const char *name; /**< for statistics and logs */
 
 	/**
+	 * A stream of the peer that ended makes no room for another by itself: the application
+	 * calls plx_conn_grant_stream() when it is done with it. Default: it does.
+	 */
+	bool holds_streams;
+
+	/**
 	 * The handshake is complete. Default: refuse.
 	 * @param app  what was registered with the table
 	 * @param c    the connection
@@ -68,7 +74,11 @@ struct plx_app {
 	/** The peer reset its side (RFC 9000 section 19.4). Default: nothing. */
 	int (*on_stream_reset)(void *ctx, int64_t stream_id, uint64_t final_sz, uint64_t code);
 
-	/** The peer wants no more of the stream; RESET_STREAM was sent. Default: nothing. */
+	/**
+	 * The peer wants no more of the stream; RESET_STREAM was sent. Comes after the other
+	 * calls of the packet that brought it, and not for a stream whose end that packet was;
+	 * tx_shut may come first. Default: nothing.
+	 */
 	int (*on_stream_stop)(void *ctx, int64_t stream_id, uint64_t code);
 
 	/** Flow control reopened for a stream that tx_blocked named. Default: nothing. */
@@ -85,6 +95,19 @@ struct plx_app {
 
 	/** DATAGRAM of the peer (RFC 9221). Default: dropped and counted. */
 	int (*on_datagram)(void *ctx, const uint8_t *data, size_t len);
+
+	/**
+	 * The next DATAGRAM to send, before stream data. Default: none.
+	 * @param data  [out] payload; it stays until datagram_done
+	 * @return 1 data is filled, 0 none
+	 */
+	int (*next_datagram)(void *ctx, struct plx_iov *data);
+
+	/**
+	 * What became of the last next_datagram. Mandatory with next_datagram.
+	 * @param sent  it is in a packet; false: it fits none, or the peer takes none
+	 */
+	void (*datagram_done)(void *ctx, bool sent);
 
 	/**
 	 * What should be sent next? Called while packets can be written.

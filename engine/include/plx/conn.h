@@ -82,6 +82,17 @@ PLX_API void plx_conn_want_write(struct plx_conn *c) PLX_ON_WORKER;
 PLX_API void plx_conn_consume(struct plx_conn *c, int64_t stream_id, size_t len) PLX_ON_WORKER;
 
 /**
+ * plx_conn_grant_stream() lets the peer open one more stream, in place of one that ended. For
+ * applications with plx_app.holds_streams: once for each stream of the peer.
+ *
+ * Thread: the worker that owns c.
+ * Owns:   nothing.
+ * Errors: none.
+ * Spec:   RFC 9000 section 4.6.
+ */
+PLX_API void plx_conn_grant_stream(struct plx_conn *c, bool bidi) PLX_ON_WORKER;
+
+/**
  * plx_conn_reset_stream() sends RESET_STREAM; plx_conn_stop_stream() sends STOP_SENDING;
  * both together are plx_conn_shut_stream().
  *

@@ -54,11 +54,11 @@
  */
 #if defined(__clang__) && defined(PLX_THREAD_ROLES)
 #pragma clang diagnostic ignored "-Wthread-safety-analysis"
-struct __attribute__((capability("thread role"))) plx_role {
+struct __attribute__((capability("thread role"))) plx_thread_role {
 	int unused;
 };
 struct plx_thread {
-	struct plx_role role;
+	struct plx_thread_role role;
 };
 extern struct plx_thread plx_worker_thread;
 extern struct plx_thread plx_app_thread;

@@ -47,7 +47,8 @@ extern "C" {
 	X(CRYPTO,        26, "packet protection failed")                                      \
 	X(H3,            27, "HTTP/3 error")                                                  \
 	X(INTERRUPTED,   28, "interrupted")                                                   \
-	X(BUG,           29, "internal error")
+	X(BUG,           29, "internal error")                                                \
+	X(STREAM_RESET,  30, "the peer reset the stream")
 /* clang-format on */
 
 enum plx_err {

@@ -67,7 +67,8 @@ class Installed(unittest.TestCase):
         """Names of all functions that the installed headers offer."""
         names = set()
         for _, text in self.headers():
-            text = re.sub(r"/\*.*?\*/|^#define.*$", "", text, flags=re.DOTALL | re.MULTILINE)
+            text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+            text = re.sub(r"^#define.*$", "", text, flags=re.MULTILINE)
             names.update(API.findall(text))
         return names
 

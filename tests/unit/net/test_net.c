@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Datagrams between two nets: bytes, checksums, segments, shortage. */
+#include "plx_net_pvt.h"
+
 #include "net_pair.h"
 
 static void
@@ -372,7 +374,7 @@ frames_above_the_mtu_are_refused_and_hint_at_segmentation_offload(void)
 {
 	static uint8_t big[4000];
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < PLX_NET_HINT_MIN; i++) {
 		struct rte_mbuf *m = rig_mbuf(pool, big, 1600),
 		                *n = rig_mbuf(pool, big, 1600);
 
@@ -387,7 +389,7 @@ frames_above_the_mtu_are_refused_and_hint_at_segmentation_offload(void)
 			rte_pktmbuf_free(n);
 		}
 	}
-	CU_ASSERT_EQUAL(drops(&a, PLX_DROP_NET_TOO_LARGE), 4);
+	CU_ASSERT_EQUAL(drops(&a, PLX_DROP_NET_TOO_LARGE), PLX_NET_HINT_MIN);
 	CU_ASSERT_EQUAL(plx_net_hints(a.net), PLX_NET_HINT_GSO);
 	close_both();
 }
@@ -402,12 +404,12 @@ unfinished_checksums_raise_a_hint(void)
 	plx_st16(f.b + f.l4 + 6,
 	         plx_cksum_fold(plx_cksum_pseudo(f.b + f.l3, false, 38, PLX_PROTO_UDP)));
 	open_both(0);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < PLX_NET_HINT_MIN; i++) {
 		CU_ASSERT_EQUAL(plx_net_hints(a.net), 0);
 		receive_bytes(&a, f.b, f.len);
 	}
 	CU_ASSERT_EQUAL(plx_net_hints(a.net), PLX_NET_HINT_PARTIAL_CKSUM);
-	CU_ASSERT_EQUAL(drops(&a, PLX_DROP_NET_UDP_CKSUM), 4);
+	CU_ASSERT_EQUAL(drops(&a, PLX_DROP_NET_UDP_CKSUM), PLX_NET_HINT_MIN);
 	close_both();
 }
 
