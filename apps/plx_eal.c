@@ -15,7 +15,7 @@
 #include <rte_ethdev.h>
 #include <rte_log.h>
 
-#include "plx_log.h"
+#include "plx_ctl_host.h"
 
 /* Enough of what DPDK said to explain a failure. */
 #define SAID_MAX 1024

@@ -20,7 +20,7 @@
 #include <jansson.h>
 
 #include "plx_apps.h"
-#include "plx_hist.h"
+#include "plx_ctl_host.h"
 
 /**
  * plx_result_new() makes the object with run and env; call it when the run begins.

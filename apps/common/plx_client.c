@@ -8,26 +8,26 @@
 
 #include "plx_h3msg.h"
 
-#define EVENTS 64
+#define EVENTS               64
 /** Send buffers of 64 KiB that one upload keeps on its way. */
-#define UPLOAD_WINDOW 8
-#define UPLOAD_BUF_SZ 65536
-#define OUTS	      4096
+#define UPLOAD_WINDOW        8
+#define UPLOAD_BUF_SZ        65536
+#define OUTS                 4096
 /* RFC 9114 section 8.1 */
-#define H3_NO_ERROR	     0x100
+#define H3_NO_ERROR          0x100
 #define H3_REQUEST_CANCELLED 0x10c
 
 enum state {
 	QUEUED = 0, /* waits for the connection or a place */
-	ASKED,	    /* given to the engine */
+	ASKED,      /* given to the engine */
 	ANSWERED,   /* response headers came */
-	ENDED,	    /* complete, waits for H3_CLOSED */
+	ENDED,      /* complete, waits for H3_CLOSED */
 };
 
 struct out {
-	struct plx_sbuf sb; /* first: plx_sent_take() gives its address */
+	struct plx_sbuf sb;         /* first: plx_sent_take() gives its address */
 	struct plx_client_req *req; /* NULL when the request is done already */
-	struct out *next;	    /* free list */
+	struct out *next;           /* free list */
 };
 
 struct plx_client_conn {
@@ -36,7 +36,7 @@ struct plx_client_conn {
 	struct plx_client_conn_cb cb;
 	struct plx_conn_id id;
 	struct plx_client_req *queue_head, *queue_tail; /* QUEUED */
-	struct plx_client_req *active;			/* the rest */
+	struct plx_client_req *active;                  /* the rest */
 	struct plx_client_conn *next, *prev;
 	uint32_t active_cnt;
 	bool dial_due, up, closing, close_due;
@@ -50,7 +50,7 @@ struct plx_client {
 	uint8_t *bytes;
 	uint32_t conn_cnt;
 	uint64_t active_cnt; /* requests not done */
-	bool retry;	     /* a ring was full */
+	bool retry;          /* a ring was full */
 };
 
 static uint64_t
@@ -88,7 +88,7 @@ plx_client_new(struct plx_client **out, struct plx_attach *a)
 
 struct plx_client_conn *
 plx_client_open(struct plx_client *cl, const struct plx_client_target *t,
-		const struct plx_client_conn_cb *cb)
+                const struct plx_client_conn_cb *cb)
 {
 	struct plx_client_conn *c = calloc(1, sizeof(*c));
 
@@ -187,17 +187,17 @@ plx_client_free(struct plx_client *cl)
 }
 
 static int
-put(struct plx_client_conn *c, enum plx_cmd_type type, int64_t stream_id, void *ptr, bool fin,
-    uint64_t user, uint64_t code)
+put(struct plx_client_conn *c, enum plx_cmd_type type, int64_t stream_id, void *ptr,
+    bool fin, uint64_t user, uint64_t code)
 {
 	struct plx_cmd cmd = {
-		.type = (uint8_t)type,
-		.flags = fin ? PLX_CMD_FLAG_FIN : 0,
-		.conn = c->id,
-		.stream_id = stream_id,
-		.user = user,
-		.code = code,
-		.ptr = ptr,
+	        .type = (uint8_t)type,
+	        .flags = fin ? PLX_CMD_FLAG_FIN : 0,
+	        .conn = c->id,
+	        .stream_id = stream_id,
+	        .user = user,
+	        .code = code,
+	        .ptr = ptr,
 	};
 	int rc = plx_cmd_put(c->cl->attach, c->t.worker, &cmd);
 
@@ -252,8 +252,8 @@ ask(struct plx_client_conn *c, struct plx_client_req *r)
 {
 	char len[24];
 	struct plx_h3_pair f[6] = {
-		{ ":method", r->method }, { ":scheme", "https" },     { ":authority", c->t.host },
-		{ ":path", r->path },	  { "user-agent", "pollux" }, { "content-length", len },
+	        {":method", r->method}, {":scheme", "https"},     {":authority", c->t.host},
+	        {":path", r->path},     {"user-agent", "pollux"}, {"content-length", len},
 	};
 	struct plx_h3_msg *m;
 	int rc;
@@ -296,9 +296,11 @@ pump_upload(struct plx_client_conn *c, struct plx_client_req *r)
 			cl->retry = true;
 			return;
 		}
-		o->sb = (struct plx_sbuf){ .data = cl->bytes,
-					   .len = left < UPLOAD_BUF_SZ ? left : UPLOAD_BUF_SZ };
-		if (put(c, PLX_CMD_H3_BODY, r->stream_id, &o->sb, left == o->sb.len, 0, 0) != 0)
+		o->sb = (struct plx_sbuf){.data = cl->bytes,
+		                          .len = left < UPLOAD_BUF_SZ ? left
+		                                                      : UPLOAD_BUF_SZ};
+		if (put(c, PLX_CMD_H3_BODY, r->stream_id, &o->sb, left == o->sb.len, 0,
+		        0) != 0)
 			return;
 		cl->free_outs = o->next;
 		o->req = r;
@@ -351,7 +353,8 @@ plx_client_cancel(struct plx_client_req *r)
 	r->cancelled = true;
 	/* Before the stream id is known, or with a full ring, the next event repeats it. */
 	if (r->stream_id >= 0)
-		(void)put(c, PLX_CMD_H3_CANCEL, r->stream_id, NULL, false, 0, H3_REQUEST_CANCELLED);
+		(void)put(c, PLX_CMD_H3_CANCEL, r->stream_id, NULL, false, 0,
+		          H3_REQUEST_CANCELLED);
 }
 
 static void
@@ -366,7 +369,7 @@ on_head(struct plx_client_req *r, const struct plx_h3_head *h)
 	r->state = ANSWERED;
 	f = plx_h3_find(h, "content-length");
 	if (f != NULL && f->value_len < 20) {
-		char text[24] = { 0 };
+		char text[24] = {0};
 
 		memcpy(text, f->value, f->value_len);
 		r->content_len = strtoull(text, NULL, 10);
@@ -507,7 +510,8 @@ plx_client_turn(struct plx_client *cl)
 	cl->retry = false;
 	for (c = cl->conns; c != NULL; c = next) {
 		next = c->next;
-		for (struct plx_client_req *r = retry ? c->active : NULL; r != NULL; r = r->next)
+		for (struct plx_client_req *r = retry ? c->active : NULL; r != NULL;
+		     r = r->next)
 			pump_upload(c, r);
 		pump_conn(c);
 	}

@@ -31,7 +31,7 @@ struct plx_client_req {
 	/* The caller's, before plx_client_request(). */
 	char method[8];
 	char path[1024];
-	uint64_t upload;   /**< body bytes to send, of value 0x57 */
+	uint64_t upload; /**< body bytes to send, of value 0x57 */
 	void *user;
 	/** Body bytes; NULL = counted only. @return < 0: cancel the request */
 	int (*on_data)(struct plx_client_req *r, const uint8_t *data, size_t len);
@@ -40,16 +40,16 @@ struct plx_client_req {
 
 	/* Filled while it runs. */
 	struct plx_client_conn *conn;
-	uint64_t start_ns;    /**< CLOCK_MONOTONIC when it was given to the engine */
-	uint64_t head_ns;     /**< when the response headers came, 0 = not yet */
+	uint64_t start_ns; /**< CLOCK_MONOTONIC when it was given to the engine */
+	uint64_t head_ns;  /**< when the response headers came, 0 = not yet */
 	uint64_t end_ns;
 	uint64_t body_len;    /**< bytes received */
 	uint64_t content_len; /**< announced, UINT64_MAX = not */
-	uint64_t sent;	      /**< body bytes given to the engine */
+	uint64_t sent;        /**< body bytes given to the engine */
 	int64_t stream_id;    /**< -1 until known */
 	uint16_t status;
-	uint16_t out_cnt;     /**< send buffers on their way */
-	uint8_t state;	      /**< the client's */
+	uint16_t out_cnt; /**< send buffers on their way */
+	uint8_t state;    /**< the client's */
 	bool cancelled;
 	struct plx_client_req *next, *prev;
 };
@@ -57,9 +57,9 @@ struct plx_client_req {
 struct plx_client_target {
 	struct plx_addr remote;
 	char host[256]; /**< :authority, with port where it is not 443; terminated */
-	char sni[256];	/**< terminated */
+	char sni[256];  /**< terminated */
 	bool verify;
-	uint16_t worker; /**< of the engine */
+	uint16_t worker;       /**< of the engine */
 	uint32_t handshake_ms; /**< 0 = default */
 	uint16_t parallel;     /**< requests in flight at most, 1.. */
 };
@@ -81,8 +81,8 @@ void plx_client_free(struct plx_client *cl) PLX_ON_APP;
 
 /** plx_client_open() dials. @return NULL without memory. Result: cb.on_state, once down. */
 struct plx_client_conn *plx_client_open(struct plx_client *cl,
-					const struct plx_client_target *t,
-					const struct plx_client_conn_cb *cb) PLX_ON_APP;
+                                        const struct plx_client_target *t,
+                                        const struct plx_client_conn_cb *cb) PLX_ON_APP;
 void *plx_client_conn_user(const struct plx_client_conn *c) PLX_ON_APP;
 /** Closes with H3_NO_ERROR when its requests are done (now = false) or at once. */
 void plx_client_close(struct plx_client_conn *c, bool now) PLX_ON_APP;

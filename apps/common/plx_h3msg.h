@@ -17,11 +17,12 @@ struct plx_h3_pair {
 };
 
 /** plx_h3_msg_make() copies cnt fields. @return block for free(), NULL without memory */
-struct plx_h3_msg *plx_h3_msg_make(const struct plx_h3_pair *f, uint16_t cnt) PLX_ANY_THREAD;
+struct plx_h3_msg *plx_h3_msg_make(const struct plx_h3_pair *f, uint16_t cnt)
+        PLX_ANY_THREAD;
 
 /** plx_h3_find() finds a field by its name. @return NULL when the list has none */
-const struct plx_h3_field *plx_h3_find(const struct plx_h3_head *h,
-				       const char *name) PLX_ANY_THREAD;
+const struct plx_h3_field *plx_h3_find(const struct plx_h3_head *h, const char *name)
+        PLX_ANY_THREAD;
 
 /** plx_h3_is() compares the value of a field (may be NULL) with a string. */
 bool plx_h3_is(const struct plx_h3_field *f, const char *value) PLX_ANY_THREAD;

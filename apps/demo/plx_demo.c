@@ -20,21 +20,21 @@ static int
 open_engines(struct plx_demo *d, char *err, size_t err_sz)
 {
 	struct plx_ctl_opts server = {
-		.name = "server",
-		.serve = true,
-		.listen_port = 443,
-		.cert_pem = d->cert.cert_pem,
-		.key_pem = d->cert.key_pem,
-		.address = "192.0.2.1/24",
-		.wire = true,
+	        .name = "server",
+	        .serve = true,
+	        .listen_port = 443,
+	        .cert_pem = d->cert.cert_pem,
+	        .key_pem = d->cert.key_pem,
+	        .address = "192.0.2.1/24",
+	        .wire = true,
 	};
 	struct plx_ctl_opts client = {
-		.name = "client",
-		.dial = true,
-		.ca_file = d->cert.ca_file,
-		.first_lcore = 1,
-		.address = "192.0.2.2/24",
-		.wire = true,
+	        .name = "client",
+	        .dial = true,
+	        .ca_file = d->cert.ca_file,
+	        .first_lcore = 1,
+	        .address = "192.0.2.2/24",
+	        .wire = true,
 	};
 	int rc = plx_ctl_wire_open(&d->wire, 1, d->ctx->cfg.demo.seed);
 
@@ -43,13 +43,15 @@ open_engines(struct plx_demo *d, char *err, size_t err_sz)
 		client.pio = plx_ctl_wire_port(d->wire, 1);
 		rc = plx_ctl_open(&d->server, &d->ctx->cfg, &server, err, err_sz);
 		if (rc == 0)
-			rc = plx_ctl_open(&d->client_ctl, &d->ctx->cfg, &client, err, err_sz);
+			rc = plx_ctl_open(&d->client_ctl, &d->ctx->cfg, &client, err,
+			                  err_sz);
 	}
 	if (rc == 0)
-		rc = plx_app_attach(plx_ctl_engine(d->server), PLX_DEMO_RING, &d->server_attach);
+		rc = plx_app_attach(plx_ctl_engine(d->server), PLX_DEMO_RING,
+		                    &d->server_attach);
 	if (rc == 0)
 		rc = plx_app_attach(plx_ctl_engine(d->client_ctl), PLX_DEMO_RING,
-				    &d->client_attach);
+		                    &d->client_attach);
 	if (rc == 0)
 		rc = plx_serve_core_new(&d->core, d->server_attach, NULL, false);
 	if (rc == 0)
@@ -75,7 +77,7 @@ start(struct plx_demo *d)
 		rc = plx_ctl_start(d->client_ctl, err, sizeof(err));
 	if (rc != 0)
 		return plx_fail((enum plx_exit)plx_ctl_exit_code(rc), "%s",
-				err[0] != '\0' ? err : plx_strerror(rc));
+		                err[0] != '\0' ? err : plx_strerror(rc));
 	return 0;
 }
 
@@ -105,9 +107,9 @@ plx_demo_main(struct plx_app_ctx *ctx)
 {
 	/* Main, one worker for each engine. */
 	const struct plx_eal_want want = {
-		.lcore_cnt = 3,
-		.memory_mb = plx_ctl_wire_mem_mb(1) +
-			     2 * plx_ctl_mem_mb(&ctx->cfg, 1, PLX_DEMO_RING),
+	        .lcore_cnt = 3,
+	        .memory_mb = plx_ctl_wire_mem_mb(1) +
+	                     2 * plx_ctl_mem_mb(&ctx->cfg, 1, PLX_DEMO_RING),
 	};
 	struct plx_demo *d = calloc(1, sizeof(*d));
 	int rc;
@@ -132,7 +134,8 @@ plx_demo_main(struct plx_app_ctx *ctx)
 		       "TLS 1.3, HTTP/3; no NIC, no root)\n",
 		       server_ip, client_ip);
 		plx_progress_init(&d->progress,
-				  (enum plx_config_progress)ctx->cfg.telemetry.progress, stderr);
+		                  (enum plx_config_progress)ctx->cfg.telemetry.progress,
+		                  stderr);
 		d->json = plx_result_new(ctx);
 		rc = plx_demo_run(d);
 		plx_ctl_stop(d->client_ctl);

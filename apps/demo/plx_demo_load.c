@@ -8,15 +8,15 @@
 #include "plx_demo_pvt.h"
 
 /** Dials under way at once in the handshake part. */
-#define DIALS 8
+#define DIALS          8
 /** Requests at once on each connection of the small-request part. */
 #define SMALL_PARALLEL 32
 /** Response body of a small request, bytes. */
-#define SMALL_BYTES 1000
+#define SMALL_BYTES    1000
 /** Body of one bulk request, bytes; streams follow each other without a pause. */
-#define BULK_BYTES (UINT64_C(64) << 20)
+#define BULK_BYTES     (UINT64_C(64) << 20)
 /** Time that connections get to close behind a part, ms. */
-#define CLOSE_MS 2000
+#define CLOSE_MS       2000
 
 struct conn {
 	struct plx_demo *demo;
@@ -26,10 +26,10 @@ struct conn {
 };
 
 static const char *const names[PLX_DEMO_PART_CNT] = {
-	[PLX_DEMO_HANDSHAKES] = "handshakes",
-	[PLX_DEMO_DOWNLOAD] = "download",
-	[PLX_DEMO_UPLOAD] = "upload",
-	[PLX_DEMO_REQUESTS] = "small requests",
+        [PLX_DEMO_HANDSHAKES] = "handshakes",
+        [PLX_DEMO_DOWNLOAD] = "download",
+        [PLX_DEMO_UPLOAD] = "upload",
+        [PLX_DEMO_REQUESTS] = "small requests",
 };
 
 const char *
@@ -76,9 +76,9 @@ on_state(struct plx_client_conn *c, bool up, const struct plx_event *ev)
 static int
 open_conn(struct plx_demo *d, uint16_t parallel)
 {
-	struct plx_client_target t = { .verify = true, .parallel = parallel };
+	struct plx_client_target t = {.verify = true, .parallel = parallel};
 	struct conn *k = calloc(1, sizeof(*k));
-	struct plx_client_conn_cb cb = { .on_state = on_state, .user = k };
+	struct plx_client_conn_cb cb = {.on_state = on_state, .user = k};
 
 	if (k == NULL)
 		return PLX_E_NOMEM;
@@ -148,7 +148,7 @@ add_request(struct plx_demo *d, struct plx_client_conn *c)
 		r->on_data = NULL;
 	} else {
 		snprintf(r->path, sizeof(r->path), "/stream-bytes/%" PRIu64,
-			 d->part == PLX_DEMO_DOWNLOAD ? BULK_BYTES : (uint64_t)SMALL_BYTES);
+		         d->part == PLX_DEMO_DOWNLOAD ? BULK_BYTES : (uint64_t)SMALL_BYTES);
 	}
 	d->requests_out++;
 	plx_client_request(c, r);
@@ -158,7 +158,8 @@ add_request(struct plx_demo *d, struct plx_client_conn *c)
 static int
 begin(struct plx_demo *d)
 {
-	uint32_t conns = d->part == PLX_DEMO_HANDSHAKES ? DIALS : d->ctx->cfg.demo.connections;
+	uint32_t conns =
+	        d->part == PLX_DEMO_HANDSHAKES ? DIALS : d->ctx->cfg.demo.connections;
 	uint16_t parallel = d->part == PLX_DEMO_REQUESTS ? SMALL_PARALLEL : 1;
 	int rc = 0;
 
@@ -196,14 +197,15 @@ line(struct plx_demo *d, uint64_t *last_ops, uint64_t *last_bytes, uint64_t *las
 	secs = (double)(now - *last_ns) / (double)PLX_NS_PER_S;
 	if (d->part == PLX_DEMO_DOWNLOAD || d->part == PLX_DEMO_UPLOAD)
 		plx_progress_line(&d->progress, "%-14s %6.2f Gbit/s  drops %" PRIu64,
-				  names[d->part], (double)(bytes - *last_bytes) * 8 / secs / 1e9,
-				  plx_ctl_drops(d->server, NULL, NULL) +
-					  plx_ctl_drops(d->client_ctl, NULL, NULL));
+		                  names[d->part],
+		                  (double)(bytes - *last_bytes) * 8 / secs / 1e9,
+		                  plx_ctl_drops(d->server, NULL, NULL) +
+		                          plx_ctl_drops(d->client_ctl, NULL, NULL));
 	else
 		plx_progress_line(&d->progress, "%-14s %8.0f/s  p50 %.0f us  p99 %.0f us",
-				  names[d->part], (double)(r->ops - *last_ops) / secs,
-				  (double)plx_hist_percentile(&r->latency, 50) / 1e3,
-				  (double)plx_hist_percentile(&r->latency, 99) / 1e3);
+		                  names[d->part], (double)(r->ops - *last_ops) / secs,
+		                  (double)plx_hist_percentile(&r->latency, 50) / 1e3,
+		                  (double)plx_hist_percentile(&r->latency, 99) / 1e3);
 	*last_ops = r->ops;
 	*last_bytes = bytes;
 	*last_ns = now;
@@ -224,7 +226,8 @@ measure(struct plx_demo *d, uint64_t len_ns)
 	struct plx_demo_result *r = &d->result[d->part];
 	uint64_t start = now_ns(), last_ns = start, last_ops = 0;
 	uint64_t bytes = bytes_now(d), last_bytes = bytes;
-	uint64_t server_cpu = plx_ctl_cpu_ns(d->server), client_cpu = plx_ctl_cpu_ns(d->client_ctl);
+	uint64_t server_cpu = plx_ctl_cpu_ns(d->server),
+	         client_cpu = plx_ctl_cpu_ns(d->client_ctl);
 	uint64_t wall;
 
 	while (now_ns() - start < len_ns && !plx_app_stopping(d->ctx)) {
@@ -235,7 +238,8 @@ measure(struct plx_demo *d, uint64_t len_ns)
 	r->secs = (double)wall / (double)PLX_NS_PER_S;
 	r->bytes = bytes_now(d) - bytes;
 	r->server_busy = (double)(plx_ctl_cpu_ns(d->server) - server_cpu) / (double)wall;
-	r->client_busy = (double)(plx_ctl_cpu_ns(d->client_ctl) - client_cpu) / (double)wall;
+	r->client_busy =
+	        (double)(plx_ctl_cpu_ns(d->client_ctl) - client_cpu) / (double)wall;
 	d->refill = false;
 }
 

@@ -13,6 +13,7 @@
 #include "plx_apps.h"
 #include "plx_client.h"
 #include "plx_ctl.h"
+#include "plx_ctl_host.h"
 #include "plx_ctl_local.h"
 #include "plx_progress.h"
 #include "plx_serve_core.h"
@@ -31,9 +32,9 @@ enum plx_demo_part {
 /** What one part measured. */
 struct plx_demo_result {
 	double secs;
-	uint64_t ops;	 /**< handshakes or requests that succeeded */
+	uint64_t ops; /**< handshakes or requests that succeeded */
 	uint64_t failed;
-	uint64_t bytes;	 /**< body bytes */
+	uint64_t bytes;                  /**< body bytes */
 	double server_busy, client_busy; /**< CPU time of the worker over wall time, 0..1 */
 	struct plx_hist latency; /**< ns: handshake, or request to end of response */
 };

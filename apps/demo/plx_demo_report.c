@@ -41,8 +41,8 @@ row(const struct plx_demo *d, int p)
 	if (r->failed > 0)
 		printf("  %-15s %" PRIu64 " failed\n", "", r->failed);
 	if (!is_bulk(p))
-		printf("  %-15s p50 %.0f us  p90 %.0f us  p99 %.0f us  max %.0f us\n", "  latency",
-		       (double)plx_hist_percentile(&r->latency, 50) / 1e3,
+		printf("  %-15s p50 %.0f us  p90 %.0f us  p99 %.0f us  max %.0f us\n",
+		       "  latency", (double)plx_hist_percentile(&r->latency, 50) / 1e3,
 		       (double)plx_hist_percentile(&r->latency, 90) / 1e3,
 		       (double)plx_hist_percentile(&r->latency, 99) / 1e3,
 		       (double)plx_hist_percentile(&r->latency, 100) / 1e3);
@@ -75,12 +75,12 @@ write_json(struct plx_demo *d, json_t *root, int rc)
 
 		if (r->secs <= 0)
 			continue;
-		o = json_pack("{s:f, s:I, s:I, s:I, s:f, s:f}", "seconds", r->secs, "operations",
-			      (json_int_t)r->ops, "failed", (json_int_t)r->failed, "body_bytes",
-			      (json_int_t)r->bytes, "server_busy", r->server_busy, "client_busy",
-			      r->client_busy);
+		o = json_pack("{s:f, s:I, s:I, s:I, s:f, s:f}", "seconds", r->secs,
+		              "operations", (json_int_t)r->ops, "failed",
+		              (json_int_t)r->failed, "body_bytes", (json_int_t)r->bytes,
+		              "server_busy", r->server_busy, "client_busy", r->client_busy);
 		json_object_set_new(o, "gbit_per_s",
-				    json_real((double)r->bytes * 8 / r->secs / 1e9));
+		                    json_real((double)r->bytes * 8 / r->secs / 1e9));
 		json_object_set_new(o, "latency", plx_result_hist(&r->latency));
 		json_object_set_new(totals, plx_demo_part_name((enum plx_demo_part)p), o);
 	}

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <intel-ipsec-mb.h>
-
 #include "plx_versions.h"
 
 static const char *const word[] = {"OK", "WARN", "FAIL"};
@@ -75,7 +73,7 @@ plx_doctor_versions(struct plx_doctor *d)
 			        "use ./dev",
 			        "version %s is older than %s", v[i].version, v[i].minimum);
 		else if (strcmp(v[i].name, "intel-ipsec-mb") == 0 &&
-		         imb_get_version() != (unsigned)IMB_VERSION_NUM)
+		         strcmp(v[i].version, v[i].built) != 0)
 			plx_doctor_say(
 			        d, PLX_VERDICT_WARN, v[i].name,
 			        "build pollux against the library that is installed",

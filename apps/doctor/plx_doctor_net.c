@@ -12,7 +12,7 @@
 
 #include <rte_config.h>
 
-#include "plx_ethdev.h"
+#include "plx_ctl_host.h"
 
 static bool
 has_driver(const char *name)

@@ -20,10 +20,10 @@
 #include <plx/attach.h>
 #include <plx/engine.h>
 
-#define PORT	 4433
-#define ALPN	 "echo"
-#define CHUNK	 65536
-#define IN_HAND	 16 /* chunks of the sender under way */
+#define PORT    4433
+#define ALPN    "echo"
+#define CHUNK   65536
+#define IN_HAND 16 /* chunks of the sender under way */
 
 /* A send buffer; of an echo it sends the very bytes that came. */
 struct piece {
@@ -50,14 +50,14 @@ on_signal(int sig)
 }
 
 static int
-put(struct echo *e, enum plx_cmd_type type, struct plx_conn_id conn, int64_t stream, void *ptr,
-    bool fin)
+put(struct echo *e, enum plx_cmd_type type, struct plx_conn_id conn, int64_t stream,
+    void *ptr, bool fin)
 {
-	struct plx_cmd cmd = { .type = (uint8_t)type,
-			       .flags = fin ? PLX_CMD_FLAG_FIN : 0,
-			       .conn = conn,
-			       .stream_id = stream,
-			       .ptr = ptr };
+	struct plx_cmd cmd = {.type = (uint8_t)type,
+	                      .flags = fin ? PLX_CMD_FLAG_FIN : 0,
+	                      .conn = conn,
+	                      .stream_id = stream,
+	                      .ptr = ptr};
 
 	return plx_cmd_put(e->attach, plx_conn_id_worker(conn), &cmd);
 }
@@ -72,14 +72,16 @@ send_back(struct echo *e, const struct plx_event *ev)
 	if (p == NULL) {
 		if (ev->buf != NULL)
 			plx_rbuf_release(e->attach, ev->buf);
-		e->failed |= fin && put(e, PLX_CMD_STREAM_SEND, ev->conn, ev->stream_id, NULL, true);
+		e->failed |= fin && put(e, PLX_CMD_STREAM_SEND, ev->conn, ev->stream_id,
+		                        NULL, true);
 		return;
 	}
 	p->from = ev->buf;
 	p->sb.data = ev->buf->data;
 	p->sb.len = ev->buf->len;
 	/* A full ring drains within microseconds; a program with other work would queue. */
-	while (put(e, PLX_CMD_STREAM_SEND, ev->conn, ev->stream_id, &p->sb, fin) == PLX_E_FULL &&
+	while (put(e, PLX_CMD_STREAM_SEND, ev->conn, ev->stream_id, &p->sb, fin) ==
+	               PLX_E_FULL &&
 	       !stopping)
 		plx_events_wait(e->attach, 50);
 }
@@ -95,7 +97,8 @@ send_more(struct echo *e)
 			return;
 		p->sb.data = e->bytes;
 		p->sb.len = left < CHUNK ? left : CHUNK;
-		if (put(e, PLX_CMD_STREAM_SEND, e->conn, e->stream, &p->sb, left <= CHUNK) != 0) {
+		if (put(e, PLX_CMD_STREAM_SEND, e->conn, e->stream, &p->sb,
+		        left <= CHUNK) != 0) {
 			free(p);
 			return;
 		}
@@ -175,7 +178,7 @@ dial(struct echo *e, const char *server)
 	d->remote.family = strchr(server, ':') != NULL ? PLX_FAMILY_IPV6 : PLX_FAMILY_IPV4;
 	d->remote.port_be = htons(PORT);
 	if (inet_pton(d->remote.family == PLX_FAMILY_IPV6 ? AF_INET6 : AF_INET, server,
-		      d->remote.ip) != 1) {
+	              d->remote.ip) != 1) {
 		free(d);
 		return PLX_E_INVAL;
 	}
@@ -194,7 +197,7 @@ fail(const char *what, const char *why)
 int
 main(int argc, char **argv)
 {
-	struct echo e = { .stream = -1 };
+	struct echo e = {.stream = -1};
 	struct plx_engine *engine = NULL;
 	struct plx_conf *conf;
 	char err[1024] = "";
@@ -206,12 +209,15 @@ main(int argc, char **argv)
 	argc -= n;
 	argv += n;
 	if (argc != 6 || (strcmp(argv[1], "serve") != 0 && strcmp(argv[1], "send") != 0))
-		return fail("usage", "serve DEVICE ADDRESS CERT KEY | send DEVICE ADDRESS SERVER BYTES");
+		return fail(
+		        "usage",
+		        "serve DEVICE ADDRESS CERT KEY | send DEVICE ADDRESS SERVER BYTES");
 	serve = strcmp(argv[1], "serve") == 0;
-	if (plx_conf_new(&conf) != 0 || plx_conf_set(conf, "ports[0].vdev", argv[2], err, sizeof(err)) ||
+	if (plx_conf_new(&conf) != 0 ||
+	    plx_conf_set(conf, "ports[0].vdev", argv[2], err, sizeof(err)) ||
 	    plx_conf_set(conf, "ports[0].addresses", argv[3], err, sizeof(err)) ||
 	    (serve && (plx_conf_set(conf, "tls.cert", argv[4], err, sizeof(err)) ||
-		       plx_conf_set(conf, "tls.key", argv[5], err, sizeof(err)))))
+	               plx_conf_set(conf, "tls.key", argv[5], err, sizeof(err)))))
 		return fail("configuration", err);
 	plx_conf_ring(conf, ALPN, PLX_RING_STREAMS);
 	if (serve)
@@ -232,8 +238,8 @@ main(int argc, char **argv)
 	fflush(stdout);
 	loop(&e);
 	plx_engine_stop(engine, 0, 50);
-	printf("echo: %s, %llu bytes came back, %llu connections\n", e.failed ? "failed" : "done",
-	       (unsigned long long)e.got,
+	printf("echo: %s, %llu bytes came back, %llu connections\n",
+	       e.failed ? "failed" : "done", (unsigned long long)e.got,
 	       (unsigned long long)plx_engine_counter(engine, "handshakes_done"));
 	plx_engine_free(engine);
 	plx_conf_free(conf);

@@ -75,7 +75,8 @@ on_conn_established(void *app, struct plx_conn *c, void **ctx)
 }
 
 static int
-on_stream_data(void *ctx, int64_t id, uint64_t off, const uint8_t *data, size_t len, bool fin)
+on_stream_data(void *ctx, int64_t id, uint64_t off, const uint8_t *data, size_t len,
+               bool fin)
 {
 	struct conn *k = ctx;
 	struct stream *s = find(k, id);
@@ -92,7 +93,7 @@ on_stream_data(void *ctx, int64_t id, uint64_t off, const uint8_t *data, size_t 
 		free(ch);
 		return PLX_E_NOMEM;
 	}
-	*ch = (struct chunk){ .off = off, .len = len };
+	*ch = (struct chunk){.off = off, .len = len};
 	memcpy(ch->data, data, len);
 	if (s->tail != NULL)
 		s->tail->next = ch;
@@ -139,7 +140,7 @@ next_tx(void *ctx, struct plx_tx_next *next)
 		next->stream_id = s->id;
 		next->cnt = ch != NULL;
 		if (ch != NULL)
-			k->vec = (struct plx_iov){ ch->data + ch->sent, ch->len - ch->sent };
+			k->vec = (struct plx_iov){ch->data + ch->sent, ch->len - ch->sent};
 		next->vec = &k->vec;
 		next->fin = s->fin && (ch == NULL || ch->next == NULL);
 		return 1;
@@ -219,27 +220,29 @@ on_conn_closed(void *ctx, const struct plx_close_info *why)
 }
 
 static const struct plx_app app = {
-	.name = "inline_echo",
-	.on_conn_established = on_conn_established,
-	.on_stream_data = on_stream_data,
-	.on_stream_acked = on_stream_acked,
-	.on_stream_writable = on_stream_writable,
-	.on_stream_closed = on_stream_closed,
-	.next_tx = next_tx,
-	.tx_done = tx_done,
-	.tx_blocked = tx_blocked,
-	.tx_shut = tx_blocked,
-	.on_conn_closed = on_conn_closed,
+        .name = "inline_echo",
+        .on_conn_established = on_conn_established,
+        .on_stream_data = on_stream_data,
+        .on_stream_acked = on_stream_acked,
+        .on_stream_writable = on_stream_writable,
+        .on_stream_closed = on_stream_closed,
+        .next_tx = next_tx,
+        .tx_done = tx_done,
+        .tx_blocked = tx_blocked,
+        .tx_shut = tx_blocked,
+        .on_conn_closed = on_conn_closed,
 };
 
 int
 main(int argc, char **argv)
 {
-	const char *const key[] = { "ports[0].vdev", "ports[0].addresses", "tls.cert", "tls.key" };
+	const char *const key[] = {"ports[0].vdev", "ports[0].addresses", "tls.cert",
+	                           "tls.key"};
 	struct plx_engine *engine = NULL;
 	struct plx_conf *conf = NULL;
 	char err[1024] = "usage: inline_echo [EAL arguments] -- DEVICE ADDRESS CERT KEY";
-	int n = rte_eal_init(argc, argv), rc = n < 0 || argc - n != 5 ? -1 : plx_conf_new(&conf);
+	int n = rte_eal_init(argc, argv),
+	    rc = n < 0 || argc - n != 5 ? -1 : plx_conf_new(&conf);
 
 	for (int i = 0; rc == 0 && i < 4; i++)
 		rc = plx_conf_set(conf, key[i], argv[n + 1 + i], err, sizeof(err));

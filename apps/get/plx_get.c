@@ -98,8 +98,8 @@ on_data(struct plx_client_req *r, const uint8_t *data, size_t len)
 		return 0; /* the page of an error is no file */
 	if ((it->fd < 0 && open_file(it) != 0) || write_all(it->fd, data, len) != 0) {
 		plx_progress_end(&it->get->progress);
-		plx_fail(PLX_EXIT_FAILED, "%s: %s", it->to_stdout ? "standard output" : it->file,
-			 strerror(errno));
+		plx_fail(PLX_EXIT_FAILED, "%s: %s",
+		         it->to_stdout ? "standard output" : it->file, strerror(errno));
 		it->failed_write = true;
 		return -1;
 	}
@@ -126,10 +126,10 @@ on_done(struct plx_client_req *r, enum plx_client_end end, uint64_t code)
 		plx_progress_end(&g->progress);
 		if (end == PLX_CLIENT_OK)
 			plx_fail(PLX_EXIT_FAILED, "%s: the server answered %u", it->text,
-				 r->status);
+			         r->status);
 		else if (end != PLX_CLIENT_CONN_LOST)
 			plx_fail(PLX_EXIT_FAILED, "%s: %s (code 0x%" PRIx64 ")", it->text,
-				 plx_client_end_text(end), code);
+			         plx_client_end_text(end), code);
 	}
 	if (it->fd > STDOUT_FILENO && close(it->fd) != 0 && it->ok) {
 		plx_fail(PLX_EXIT_FAILED, "%s: %s", it->file, strerror(errno));
@@ -148,26 +148,30 @@ explain(const struct origin *o, const struct plx_event *ev)
 	switch ((enum plx_close_by)ev->extra) {
 	case PLX_CLOSE_HANDSHAKE_TIMEOUT:
 	case PLX_CLOSE_IDLE:
-		plx_fail(PLX_EXIT_FAILED,
-			 "%s: no answer; check address, port and that UDP is let through, or raise "
-			 "--quic-handshake-timeout-ms",
-			 host);
+		plx_fail(
+		        PLX_EXIT_FAILED,
+		        "%s: no answer; check address, port and that UDP is let through, or raise "
+		        "--quic-handshake-timeout-ms",
+		        host);
 		return;
 	case PLX_CLOSE_VERSION:
-		plx_fail(PLX_EXIT_FAILED, "%s: the server speaks no QUIC version of ours", host);
+		plx_fail(PLX_EXIT_FAILED, "%s: the server speaks no QUIC version of ours",
+		         host);
 		return;
 	default:
 		break;
 	}
 	/* TLS alerts, RFC 8446 section 6: bad_certificate .. unknown_ca. */
-	if (ev->code >= 0x100 && (alert == 42 || (alert >= 44 && alert <= 46) || alert == 48))
-		plx_fail(PLX_EXIT_FAILED,
-			 "%s: the certificate is not trusted or not for this name (alert %u); give "
-			 "its authority with --tls-ca FILE, or --no-tls-verify for a trial",
-			 host, (unsigned)alert);
+	if (ev->code >= 0x100 &&
+	    (alert == 42 || (alert >= 44 && alert <= 46) || alert == 48))
+		plx_fail(
+		        PLX_EXIT_FAILED,
+		        "%s: the certificate is not trusted or not for this name (alert %u); give "
+		        "its authority with --tls-ca FILE, or --no-tls-verify for a trial",
+		        host, (unsigned)alert);
 	else
 		plx_fail(PLX_EXIT_FAILED, "%s: connection ended with code 0x%" PRIx64, host,
-			 ev->code);
+		         ev->code);
 }
 
 static void
@@ -180,15 +184,17 @@ on_state(struct plx_client_conn *c, bool up, const struct plx_event *ev)
 	for (uint32_t i = 0; i < o->conn_cnt; i++)
 		if (o->conn[i] == c)
 			o->conn[i] = NULL;
-	if (ev != NULL && (ev->type != PLX_EV_CONN_CLOSED || ev->extra != PLX_CLOSE_LOCAL) &&
+	if (ev != NULL &&
+	    (ev->type != PLX_EV_CONN_CLOSED || ev->extra != PLX_CLOSE_LOCAL) &&
 	    ev->type != PLX_EV_CMD_FAILED)
 		explain(o, ev);
 	if (ev != NULL && ev->type == PLX_EV_CMD_FAILED)
-		plx_fail(PLX_EXIT_FAILED, "%s: %s", o->url.authority,
-			 (int)-(int64_t)ev->code == PLX_E_NOENT ?
-				 "no port of ours has an address that reaches it; give one with "
-				 "--port-addresses, or a --port-gateway" :
-				 plx_strerror((int)-(int64_t)ev->code));
+		plx_fail(
+		        PLX_EXIT_FAILED, "%s: %s", o->url.authority,
+		        (int)-(int64_t)ev->code == PLX_E_NOENT
+		                ? "no port of ours has an address that reaches it; give one with "
+		                  "--port-addresses, or a --port-gateway"
+		                : plx_strerror((int)-(int64_t)ev->code));
 }
 
 static struct origin *
@@ -221,10 +227,12 @@ prepare(struct get *g)
 	int rc = 0;
 
 	if (urls->cnt == 0)
-		return plx_fail(PLX_EXIT_USAGE, "get needs a URL, e.g. https://192.0.2.1/file");
+		return plx_fail(PLX_EXIT_USAGE,
+		                "get needs a URL, e.g. https://192.0.2.1/file");
 	if (dir[0] != '\0' && stat(dir, &st) != 0)
-		return plx_fail(PLX_EXIT_USAGE, "--get-output %s: %s; make the directory first", dir,
-				strerror(errno));
+		return plx_fail(PLX_EXIT_USAGE,
+		                "--get-output %s: %s; make the directory first", dir,
+		                strerror(errno));
 	if (dir[0] != '\0' && !S_ISDIR(st.st_mode))
 		return plx_fail(PLX_EXIT_USAGE, "--get-output %s: is not a directory", dir);
 	g->item = calloc(urls->cnt, sizeof(*g->item));
@@ -246,10 +254,10 @@ prepare(struct get *g)
 		snprintf(it->file, sizeof(it->file), "%s/%s", dir, it->url.file);
 		snprintf(it->req.method, sizeof(it->req.method), "GET");
 		if (strlen(it->url.path) >= sizeof(it->req.path))
-			return plx_fail(PLX_EXIT_USAGE, "%s: path longer than %zu bytes", it->text,
-					sizeof(it->req.path) - 1);
+			return plx_fail(PLX_EXIT_USAGE, "%s: path longer than %zu bytes",
+			                it->text, sizeof(it->req.path) - 1);
 		snprintf(it->req.path, sizeof(it->req.path), "%.*s",
-			 (int)sizeof(it->req.path) - 1, it->url.path);
+		         (int)sizeof(it->req.path) - 1, it->url.path);
 		it->req.on_data = on_data;
 		it->req.on_done = on_done;
 		g->item_cnt++;
@@ -265,11 +273,11 @@ open_conns(struct get *g)
 
 	for (uint32_t i = 0; i < g->origin_cnt; i++) {
 		struct origin *o = &g->origin[i];
-		struct plx_client_conn_cb cb = { .on_state = on_state, .user = o };
+		struct plx_client_conn_cb cb = {.on_state = on_state, .user = o};
 		struct plx_client_target t = {
-			.remote = o->addr,
-			.verify = cfg->tls.verify,
-			.parallel = (uint16_t)cfg->get.parallel,
+		        .remote = o->addr,
+		        .verify = cfg->tls.verify,
+		        .parallel = (uint16_t)cfg->get.parallel,
 		};
 
 		snprintf(t.host, sizeof(t.host), "%.255s", o->url.authority);
@@ -282,7 +290,8 @@ open_conns(struct get *g)
 			worker = (uint16_t)((worker + 1) % plx_ctl_workers(g->ctl));
 			o->conn[o->conn_cnt] = plx_client_open(g->client, &t, &cb);
 			if (o->conn[o->conn_cnt] == NULL)
-				return plx_fail(PLX_EXIT_FAILED, "%s", plx_strerror(PLX_E_NOMEM));
+				return plx_fail(PLX_EXIT_FAILED, "%s",
+				                plx_strerror(PLX_E_NOMEM));
 		}
 	}
 	for (uint32_t i = 0; i < g->item_cnt; i++) {
@@ -303,10 +312,11 @@ progress(struct get *g)
 	if (!plx_progress_due(&g->progress, now))
 		return;
 	secs = (double)(now - g->last_ns) / (double)PLX_NS_PER_S;
-	plx_progress_line(&g->progress, "%u of %u done  %.1f MB  %.2f Gbit/s  connections %u",
-			  g->done_cnt, g->item_cnt, (double)g->bytes / 1e6,
-			  (double)(g->bytes - g->last_bytes) * 8 / secs / 1e9,
-			  plx_client_conns(g->client));
+	plx_progress_line(&g->progress,
+	                  "%u of %u done  %.1f MB  %.2f Gbit/s  connections %u",
+	                  g->done_cnt, g->item_cnt, (double)g->bytes / 1e6,
+	                  (double)(g->bytes - g->last_bytes) * 8 / secs / 1e9,
+	                  plx_client_conns(g->client));
 	g->last_bytes = g->bytes;
 	g->last_ns = now;
 }
@@ -328,8 +338,8 @@ work(struct get *g)
 	plx_progress_end(&g->progress);
 	if (late)
 		return plx_fail(PLX_EXIT_FAILED, "%u of %u URLs were not done after %u ms",
-				g->item_cnt - g->done_cnt, g->item_cnt,
-				g->ctx->cfg.get.timeout_ms);
+		                g->item_cnt - g->done_cnt, g->item_cnt,
+		                g->ctx->cfg.get.timeout_ms);
 	if (plx_app_stopping(g->ctx))
 		return PLX_EXIT_INTERRUPTED;
 	return g->ok_cnt == g->item_cnt ? PLX_EXIT_OK : PLX_EXIT_FAILED;
@@ -338,7 +348,7 @@ work(struct get *g)
 static int
 start(struct get *g)
 {
-	const struct plx_ctl_opts opts = { .name = "get", .dial = true };
+	const struct plx_ctl_opts opts = {.name = "get", .dial = true};
 	char err[4096];
 	int rc = plx_ctl_open(&g->ctl, &g->ctx->cfg, &opts, err, sizeof(err));
 
@@ -350,7 +360,7 @@ start(struct get *g)
 		rc = plx_ctl_start(g->ctl, err, sizeof(err));
 	if (rc != 0)
 		return plx_fail((enum plx_exit)plx_ctl_exit_code(rc), "%s",
-				err[0] != '\0' ? err : plx_strerror(rc));
+		                err[0] != '\0' ? err : plx_strerror(rc));
 	return 0;
 }
 
@@ -371,10 +381,10 @@ finish(struct get *g)
 int
 plx_get_main(struct plx_app_ctx *ctx)
 {
-	struct get g = { .ctx = ctx };
+	struct get g = {.ctx = ctx};
 	const struct plx_eal_want want = {
-		.lcore_cnt = ctx->cfg.workers.count + 1,
-		.memory_mb = plx_ctl_mem_mb(&ctx->cfg, 1, RING_DEPTH),
+	        .lcore_cnt = ctx->cfg.workers.count + 1,
+	        .memory_mb = plx_ctl_mem_mb(&ctx->cfg, 1, RING_DEPTH),
 	};
 	double secs;
 	int rc = prepare(&g);
@@ -387,11 +397,14 @@ plx_get_main(struct plx_app_ctx *ctx)
 		rc = open_conns(&g);
 	if (rc == 0) {
 		plx_progress_init(&g.progress,
-				  (enum plx_config_progress)ctx->cfg.telemetry.progress, stderr);
+		                  (enum plx_config_progress)ctx->cfg.telemetry.progress,
+		                  stderr);
 		rc = work(&g);
 		secs = (double)(now_ns() - g.start_ns) / (double)PLX_NS_PER_S;
-		fprintf(stderr, "%u of %u URLs, %" PRIu64 " bytes in %.3f s (%.3f Gbit/s)\n",
-			g.ok_cnt, g.item_cnt, g.bytes, secs, (double)g.bytes * 8 / secs / 1e9);
+		fprintf(stderr,
+		        "%u of %u URLs, %" PRIu64 " bytes in %.3f s (%.3f Gbit/s)\n",
+		        g.ok_cnt, g.item_cnt, g.bytes, secs,
+		        (double)g.bytes * 8 / secs / 1e9);
 		plx_ctl_stop(g.ctl);
 		if (rc != PLX_EXIT_OK)
 			plx_summary_print(g.ctl, "engine", stderr);

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "plx_apps.h"
+#include "plx_ctl_host.h"
 #include "plx_eal.h"
-#include "plx_log.h"
 
 /* More than the common options and those of any subcommand together. */
 #define OPTS_MAX 32

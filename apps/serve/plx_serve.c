@@ -16,7 +16,7 @@
 /** Entries of the rings between workers and the application core. */
 #define RING_DEPTH 4096
 /** Requests in hand get this long to finish after SIGTERM, ms. */
-#define DRAIN_MS 5000
+#define DRAIN_MS   5000
 
 struct serve {
 	struct plx_app_ctx *ctx;
@@ -52,12 +52,13 @@ progress(struct serve *s)
 	requests = atomic_load(&st->requests);
 	secs = s->last_ns != 0 ? (double)(now - s->last_ns) / (double)PLX_NS_PER_S : 1;
 	plx_progress_line(&s->progress,
-			  "connections %" PRIu64 "  requests %" PRIu64 " (%.0f/s)  sent %.1f MB "
-			  "(%.2f Gbit/s)  drops %" PRIu64,
-			  atomic_load(&st->conns_open), requests,
-			  (double)(requests - s->last_requests) / secs, (double)bytes / 1e6,
-			  (double)(bytes - s->last_bytes) * 8 / secs / 1e9,
-			  plx_ctl_drops(s->ctl, NULL, NULL));
+	                  "connections %" PRIu64 "  requests %" PRIu64
+	                  " (%.0f/s)  sent %.1f MB "
+	                  "(%.2f Gbit/s)  drops %" PRIu64,
+	                  atomic_load(&st->conns_open), requests,
+	                  (double)(requests - s->last_requests) / secs, (double)bytes / 1e6,
+	                  (double)(bytes - s->last_bytes) * 8 / secs / 1e9,
+	                  plx_ctl_drops(s->ctl, NULL, NULL));
 	s->last_bytes = bytes;
 	s->last_requests = requests;
 	s->last_ns = now;
@@ -66,7 +67,7 @@ progress(struct serve *s)
 static void
 work(struct serve *s)
 {
-	struct pollfd pfd = { .fd = s->ctx->signal.fd, .events = POLLIN };
+	struct pollfd pfd = {.fd = s->ctx->signal.fd, .events = POLLIN};
 	uint64_t end;
 
 	while (!plx_app_stopping(s->ctx)) {
@@ -112,13 +113,15 @@ start_io(struct serve *s)
 	case 0:
 		return 0;
 	case PLX_E_IO:
-		return plx_fail(PLX_EXIT_USAGE, "--serve-root %s: %s; name a directory to serve",
-				c->root, strerror(errno));
-	case PLX_E_INVAL:
 		return plx_fail(PLX_EXIT_USAGE,
-				"--serve-root %s: is not a directory; name the directory that "
-				"holds the files",
-				c->root);
+		                "--serve-root %s: %s; name a directory to serve", c->root,
+		                strerror(errno));
+	case PLX_E_INVAL:
+		return plx_fail(
+		        PLX_EXIT_USAGE,
+		        "--serve-root %s: is not a directory; name the directory that "
+		        "holds the files",
+		        c->root);
 	default:
 		return plx_fail(PLX_EXIT_FAILED, "--serve-root: %s", plx_strerror(rc));
 	}
@@ -127,7 +130,8 @@ start_io(struct serve *s)
 static int
 start(struct serve *s, uint16_t port)
 {
-	const struct plx_ctl_opts opts = { .name = "serve", .serve = true, .listen_port = port };
+	const struct plx_ctl_opts opts = {
+	        .name = "serve", .serve = true, .listen_port = port};
 	char err[4096];
 	int rc = plx_ctl_open(&s->ctl, &s->ctx->cfg, &opts, err, sizeof(err));
 
@@ -135,10 +139,12 @@ start(struct serve *s, uint16_t port)
 		rc = plx_app_attach(plx_ctl_engine(s->ctl), RING_DEPTH, &s->attach);
 		if (rc == 0)
 			rc = plx_serve_core_new(&s->core, s->attach, s->io, s->io != NULL);
-		if (rc == 0 && pthread_create(&s->thread, NULL, plx_serve_core_run, s->core) != 0)
+		if (rc == 0 &&
+		    pthread_create(&s->thread, NULL, plx_serve_core_run, s->core) != 0)
 			rc = PLX_E_NOMEM;
 		if (rc != 0) {
-			snprintf(err, sizeof(err), "application core: %s", plx_strerror(rc));
+			snprintf(err, sizeof(err), "application core: %s",
+			         plx_strerror(rc));
 			return plx_fail(PLX_EXIT_DEVICE, "%s", err);
 		}
 		s->thread_runs = true;
@@ -150,21 +156,22 @@ start(struct serve *s, uint16_t port)
 int
 plx_serve_main(struct plx_app_ctx *ctx)
 {
-	struct serve s = { .ctx = ctx };
+	struct serve s = {.ctx = ctx};
 	const struct plx_config *cfg = &ctx->cfg;
 	struct plx_errtext err;
 	struct plx_addr listen;
 	struct plx_eal_want want = {
-		.lcore_cnt = cfg->workers.count + 1,
-		.memory_mb = plx_ctl_mem_mb(cfg, 1, RING_DEPTH),
+	        .lcore_cnt = cfg->workers.count + 1,
+	        .memory_mb = plx_ctl_mem_mb(cfg, 1, RING_DEPTH),
 	};
 	int rc;
 
 	if (cfg->tls.cert[0] == '\0' || cfg->tls.key[0] == '\0')
-		return plx_fail(PLX_EXIT_USAGE,
-				"serve needs --tls-cert and --tls-key; for a trial make them with: "
-				"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
-				"-nodes -subj /CN=localhost -keyout key.pem -out cert.pem");
+		return plx_fail(
+		        PLX_EXIT_USAGE,
+		        "serve needs --tls-cert and --tls-key; for a trial make them with: "
+		        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+		        "-nodes -subj /CN=localhost -keyout key.pem -out cert.pem");
 	if (plx_endpoint_parse(cfg->serve.listen, 443, &listen, &err) != 0)
 		return plx_fail(PLX_EXIT_USAGE, "--serve-listen: %s", err.s);
 	rc = start_io(&s);
@@ -177,12 +184,13 @@ plx_serve_main(struct plx_app_ctx *ctx)
 		for (uint32_t p = 0; p < cfg->port_cnt; p++)
 			for (uint32_t i = 0; i < cfg->ports[p].addresses.cnt; i++)
 				printf("serving %s UDP port %u, %u worker%s\n",
-				       cfg->ports[p].addresses.v[i],
-				       ntohs(listen.port_be),
-				       cfg->workers.count, cfg->workers.count == 1 ? "" : "s");
+				       cfg->ports[p].addresses.v[i], ntohs(listen.port_be),
+				       cfg->workers.count,
+				       cfg->workers.count == 1 ? "" : "s");
 		fflush(stdout);
-		plx_progress_init(&s.progress, (enum plx_config_progress)cfg->telemetry.progress,
-				  stderr);
+		plx_progress_init(&s.progress,
+		                  (enum plx_config_progress)cfg->telemetry.progress,
+		                  stderr);
 		work(&s);
 		plx_ctl_stop(s.ctl);
 		plx_summary_print(s.ctl, "served", stdout);

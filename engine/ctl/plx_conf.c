@@ -74,9 +74,10 @@ find_key(const char *name, uint32_t *port)
 }
 
 int
-plx_conf_set(struct plx_conf *c, const char *key, const char *value, char *err, size_t err_sz)
+plx_conf_set(struct plx_conf *c, const char *key, const char *value, char *err,
+             size_t err_sz)
 {
-	struct plx_errtext why = { "" };
+	struct plx_errtext why = {""};
 	uint32_t port;
 	const struct plx_key *k = find_key(key, &port);
 	int rc;
@@ -94,7 +95,7 @@ plx_conf_set(struct plx_conf *c, const char *key, const char *value, char *err, 
 int
 plx_conf_load(struct plx_conf *c, const char *file, char *err, size_t err_sz)
 {
-	struct plx_errtext why = { "" };
+	struct plx_errtext why = {""};
 	int rc = plx_config_load(&c->config, file, &why);
 
 	if (rc != 0)
@@ -104,7 +105,7 @@ plx_conf_load(struct plx_conf *c, const char *file, char *err, size_t err_sz)
 
 static int
 add_proto(struct plx_conf *c, const char *alpn, enum plx_proto_kind kind,
-	  const struct plx_app *app, void *arg)
+          const struct plx_app *app, void *arg)
 {
 	struct plx_engine_proto *p;
 	size_t len = strlen(alpn);
@@ -124,8 +125,9 @@ add_proto(struct plx_conf *c, const char *alpn, enum plx_proto_kind kind,
 int
 plx_conf_ring(struct plx_conf *c, const char *alpn, enum plx_ring_kind kind)
 {
-	return add_proto(c, alpn, kind == PLX_RING_H3 ? PLX_PROTO_H3_RING : PLX_PROTO_RAW_RING,
-			 NULL, NULL);
+	return add_proto(c, alpn,
+	                 kind == PLX_RING_H3 ? PLX_PROTO_H3_RING : PLX_PROTO_RAW_RING, NULL,
+	                 NULL);
 }
 
 int
@@ -154,24 +156,25 @@ plx_conf_mem_mb(const struct plx_conf *c, uint16_t attach_cnt, uint32_t depth)
 }
 
 int
-plx_engine_open(struct plx_engine **out, const struct plx_conf *c, const char *name, char *err,
-		size_t err_sz)
+plx_engine_open(struct plx_engine **out, const struct plx_conf *c, const char *name,
+                char *err, size_t err_sz)
 {
 	const struct plx_ctl_opts o = {
-		.name = name,
-		.serve = c->serve,
-		.dial = c->dial,
-		.listen_port = c->listen_port,
-		.proto = c->proto,
-		.proto_cnt = c->proto_cnt,
+	        .name = name,
+	        .serve = c->serve,
+	        .dial = c->dial,
+	        .listen_port = c->listen_port,
+	        .proto = c->proto,
+	        .proto_cnt = c->proto_cnt,
 	};
 	struct plx_errtext why;
 
 	*out = NULL;
 	if (c->proto_cnt == 0 || (!c->serve && !c->dial)) {
-		snprintf(err, err_sz,
-			 "an engine needs a protocol (plx_conf_ring, plx_conf_app) and a role "
-			 "(plx_conf_listen, plx_conf_dial)");
+		snprintf(
+		        err, err_sz,
+		        "an engine needs a protocol (plx_conf_ring, plx_conf_app) and a role "
+		        "(plx_conf_listen, plx_conf_dial)");
 		return PLX_E_CONFIG;
 	}
 	if (plx_config_check(&c->config, &why) != 0) {

@@ -16,7 +16,7 @@
 #include "plx_log.h"
 #include "plx_text.h"
 
-#define SECRET_SZ 64
+#define SECRET_SZ  64
 /** What EAL and the drivers take for themselves, MiB. */
 #define RESERVE_MB 16
 /** Return ring of a pair: a pointer for each of 8192 receive buffers, rounded up. */
@@ -45,9 +45,10 @@ read_secret(const char *path, uint8_t secret[SECRET_SZ], char *err, size_t err_s
 	ssize_t n;
 
 	if (fd < 0) {
-		snprintf(err, err_sz,
-			 "quic.cid.key_file %s: %s; make one with: head -c %d /dev/urandom > %s",
-			 path, strerror(errno), SECRET_SZ, path);
+		snprintf(
+		        err, err_sz,
+		        "quic.cid.key_file %s: %s; make one with: head -c %d /dev/urandom > %s",
+		        path, strerror(errno), SECRET_SZ, path);
 		return PLX_E_CONFIG;
 	}
 	n = read(fd, secret, SECRET_SZ);
@@ -56,12 +57,13 @@ read_secret(const char *path, uint8_t secret[SECRET_SZ], char *err, size_t err_s
 	close(fd);
 	if (n != SECRET_SZ) {
 		snprintf(err, err_sz, "quic.cid.key_file %s: has fewer than %d bytes", path,
-			 SECRET_SZ);
+		         SECRET_SZ);
 		return PLX_E_CONFIG;
 	}
 	if (st.st_mode & (S_IRGRP | S_IROTH)) {
 		snprintf(err, err_sz,
-			 "quic.cid.key_file %s: others may read it; run: chmod 600 %s", path, path);
+		         "quic.cid.key_file %s: others may read it; run: chmod 600 %s",
+		         path, path);
 		return PLX_E_CONFIG;
 	}
 	return 0;
@@ -74,7 +76,8 @@ add_address(struct plx_net_cfg *net, const char *text, char *err, size_t err_sz)
 	struct plx_prefix p;
 
 	if (net->addr_cnt == PLX_NET_ADDRS_MAX)
-		return fail(err, err_sz, PLX_E_CONFIG, text, "too many addresses on one port");
+		return fail(err, err_sz, PLX_E_CONFIG, text,
+		            "too many addresses on one port");
 	if (plx_prefix_parse(text, &p, &why) != 0)
 		return fail(err, err_sz, PLX_E_CONFIG, "port address", why.s);
 	net->addr[net->addr_cnt].addr = p.addr;
@@ -84,8 +87,8 @@ add_address(struct plx_net_cfg *net, const char *text, char *err, size_t err_sz)
 }
 
 static int
-fill_net(struct plx_net_cfg *net, const struct plx_config_port *p, const struct plx_ctl_opts *o,
-	 char *err, size_t err_sz)
+fill_net(struct plx_net_cfg *net, const struct plx_config_port *p,
+         const struct plx_ctl_opts *o, char *err, size_t err_sz)
 {
 	int rc = 0;
 
@@ -103,7 +106,7 @@ fill_net(struct plx_net_cfg *net, const struct plx_config_port *p, const struct 
 		rc = add_address(net, p->addresses.v[i], err, err_sz);
 	if (rc == 0 && net->addr_cnt == 0)
 		rc = fail(err, err_sz, PLX_E_CONFIG, "port",
-			  "has no address; give one, e.g. --port-addresses 192.0.2.10/24");
+		          "has no address; give one, e.g. --port-addresses 192.0.2.10/24");
 	if (rc == 0 && p->gateway[0] != '\0') {
 		struct plx_addr gw;
 		struct plx_errtext why;
@@ -118,7 +121,7 @@ fill_net(struct plx_net_cfg *net, const struct plx_config_port *p, const struct 
 	if (rc == 0 && p->gateway_mac[0] != '\0' &&
 	    plx_mac_parse(p->gateway_mac, net->gateway_mac) != 0)
 		rc = fail(err, err_sz, PLX_E_CONFIG, "gateway_mac",
-			  "is not a MAC address like 02:00:5e:00:53:01");
+		          "is not a MAC address like 02:00:5e:00:53:01");
 	return rc;
 }
 
@@ -135,13 +138,13 @@ static void
 fill_ethdev(struct plx_ethdev_cfg *e, const struct plx_config_port *p, uint16_t workers)
 {
 	*e = (struct plx_ethdev_cfg){
-		.mtu = (uint16_t)p->mtu,
-		.rss = p->offloads.rss,
-		.promisc = p->promiscuous ? PLX_ETHDEV_PREFER : PLX_ETHDEV_OFF,
-		.allmulti = PLX_ETHDEV_PREFER,
-		.link_wait_ms = 2000,
-		.pool_cfg = { .workers = workers,
-			      .in_flight = workers > 1 ? PLX_MAILBOX_DEPTH * workers : 1024 },
+	        .mtu = (uint16_t)p->mtu,
+	        .rss = p->offloads.rss,
+	        .promisc = p->promiscuous ? PLX_ETHDEV_PREFER : PLX_ETHDEV_OFF,
+	        .allmulti = PLX_ETHDEV_PREFER,
+	        .link_wait_ms = 2000,
+	        .pool_cfg = {.workers = workers,
+	                     .in_flight = workers > 1 ? PLX_MAILBOX_DEPTH * workers : 1024},
 	};
 	for (uint32_t i = 0; i < p->vdev.cnt && i < PLX_ETHDEV_DEVS_MAX; i++)
 		e->device[e->device_cnt++] = p->vdev.v[i];
@@ -150,7 +153,7 @@ fill_ethdev(struct plx_ethdev_cfg *e, const struct plx_config_port *p, uint16_t 
 	e->rxq = e->txq = p->queues != 0 ? (uint16_t)p->queues : workers;
 	want(p->offloads.checksum,
 	     PLX_OFF_RX_IP_CKSUM | PLX_OFF_RX_UDP_CKSUM | PLX_OFF_TX_IP_CKSUM |
-		     PLX_OFF_TX_UDP_CKSUM,
+	             PLX_OFF_TX_UDP_CKSUM,
 	     e);
 }
 
@@ -173,22 +176,24 @@ plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt, uint32_t depth
 }
 
 static int
-open_port(struct plx_pio **out, const struct plx_config_port *p, const struct plx_engine_cfg *ec,
-	  char *err, size_t err_sz)
+open_port(struct plx_pio **out, const struct plx_config_port *p,
+          const struct plx_engine_cfg *ec, char *err, size_t err_sz)
 {
 	struct plx_ethdev_cfg e;
 
 	fill_ethdev(&e, p, ec->worker_cnt);
 	e.prefix = ec->name;
 	if (e.device_cnt == 0)
-		return fail(err, err_sz, PLX_E_CONFIG, "port",
-			    "names no device; give --port-vdev net_af_packet0,iface=eth0 or "
-			    "--port-match 0000:3b:00.0");
+		return fail(
+		        err, err_sz, PLX_E_CONFIG, "port",
+		        "names no device; give --port-vdev net_af_packet0,iface=eth0 or "
+		        "--port-match 0000:3b:00.0");
 	return plx_ethdev_open(out, &e, err, err_sz);
 }
 
 static int
-fill_quic(struct plx_engine_cfg *ec, const struct plx_config_quic *q, char *err, size_t err_sz)
+fill_quic(struct plx_engine_cfg *ec, const struct plx_config_quic *q, char *err,
+          size_t err_sz)
 {
 	struct plx_quic_cfg *d = &ec->quic;
 	size_t len = 0;
@@ -212,10 +217,10 @@ fill_quic(struct plx_engine_cfg *ec, const struct plx_config_quic *q, char *err,
 	ec->config_id = (uint8_t)q->cid.config_id;
 	ec->steer_clear = q->cid.steer == PLX_CONFIG_STEER_CLEAR;
 	if (q->cid.server_id[0] != '\0') {
-		if (plx_hex_parse(q->cid.server_id, ec->server_id, sizeof(ec->server_id), &len) !=
-		    0)
+		if (plx_hex_parse(q->cid.server_id, ec->server_id, sizeof(ec->server_id),
+		                  &len) != 0)
 			return fail(err, err_sz, PLX_E_CONFIG, "quic.cid.server_id",
-				    "is not 1 to 4 bytes in hex");
+			            "is not 1 to 4 bytes in hex");
 		ec->server_id_len = (uint8_t)len;
 	}
 	if (q->cid.key_file[0] != '\0')
@@ -230,7 +235,8 @@ or_null(const char *s)
 }
 
 static void
-fill_tls(struct plx_engine_cfg *ec, const struct plx_config *cfg, const struct plx_ctl_opts *o)
+fill_tls(struct plx_engine_cfg *ec, const struct plx_config *cfg,
+         const struct plx_ctl_opts *o)
 {
 	ec->serve = o->serve;
 	ec->dial = o->dial;
@@ -252,23 +258,24 @@ choose_lcores(struct plx_engine_cfg *ec, uint16_t skip, char *err, size_t err_sz
 {
 	unsigned lcore, n = 0, found = 0;
 
-	RTE_LCORE_FOREACH_WORKER(lcore) {
+	RTE_LCORE_FOREACH_WORKER (lcore) {
 		if (found++ < skip || n >= ec->worker_cnt)
 			continue;
 		ec->lcore[n++] = lcore;
 	}
 	if (n == ec->worker_cnt)
 		return 0;
-	snprintf(err, err_sz,
-		 "%u workers need %u lcores beside the main one, EAL has %u; lcores may share "
-		 "cores: --eal-lcores '(0-%u)@(0,1)'",
-		 ec->worker_cnt, ec->worker_cnt + skip, found, ec->worker_cnt + skip);
+	snprintf(
+	        err, err_sz,
+	        "%u workers need %u lcores beside the main one, EAL has %u; lcores may share "
+	        "cores: --eal-lcores '(0-%u)@(0,1)'",
+	        ec->worker_cnt, ec->worker_cnt + skip, found, ec->worker_cnt + skip);
 	return PLX_E_CONFIG;
 }
 
 static int
-open_ports(struct plx_engine_cfg *ec, const struct plx_config *cfg, const struct plx_ctl_opts *o,
-	   char *err, size_t err_sz)
+open_ports(struct plx_engine_cfg *ec, const struct plx_config *cfg,
+           const struct plx_ctl_opts *o, char *err, size_t err_sz)
 {
 	int rc = 0;
 
@@ -279,8 +286,8 @@ open_ports(struct plx_engine_cfg *ec, const struct plx_config *cfg, const struct
 	}
 	if (cfg->port_cnt == 0)
 		return fail(err, err_sz, PLX_E_CONFIG, "no port",
-			    "name a device, e.g. --port-vdev net_af_packet0,iface=eth0 "
-			    "--port-addresses 192.0.2.10/24");
+		            "name a device, e.g. --port-vdev net_af_packet0,iface=eth0 "
+		            "--port-addresses 192.0.2.10/24");
 	for (uint32_t p = 0; rc == 0 && p < cfg->port_cnt && p < PLX_PORTS_MAX; p++) {
 		rc = fill_net(&ec->net[p], &cfg->ports[p], o, err, err_sz);
 		if (rc == 0)
@@ -301,9 +308,9 @@ close_ports(struct plx_engine_cfg *ec)
 
 int
 plx_ctl_make_engine(struct plx_engine **out, const struct plx_config *cfg,
-		    const struct plx_ctl_opts *o, char *err, size_t err_sz)
+                    const struct plx_ctl_opts *o, char *err, size_t err_sz)
 {
-	static const struct plx_engine_proto h3 = { .alpn = "h3", .kind = PLX_PROTO_H3_RING };
+	static const struct plx_engine_proto h3 = {.alpn = "h3", .kind = PLX_PROTO_H3_RING};
 	struct plx_engine_cfg ec;
 	int rc;
 
@@ -337,8 +344,8 @@ plx_ctl_make_engine(struct plx_engine **out, const struct plx_config *cfg,
 }
 
 int
-plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg, const struct plx_ctl_opts *o,
-	     char *err, size_t err_sz)
+plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg,
+             const struct plx_ctl_opts *o, char *err, size_t err_sz)
 {
 	struct plx_ctl *c = calloc(1, sizeof(*c));
 	int rc;
@@ -373,14 +380,14 @@ tell_hints(struct plx_ctl *c)
 		uint32_t bit;
 		const char *text;
 	} list[] = {
-		{ PLX_NET_HINT_PARTIAL_CKSUM,
-		  "datagrams arrive with unfinished UDP checksums, as a veth pair hands them over: on "
-		  "the sending side run: ethtool -K <its device> tx off" },
-		{ PLX_NET_HINT_GSO,
-		  "frames larger than the MTU arrive, as a veth pair hands over segmentation offload: "
-		  "on the sending side run: ethtool -K <its device> gso off tso off" },
-		{ PLX_NET_HINT_ADDR_IN_USE,
-		  "another machine or the kernel uses an address of this port: take it away there" },
+	        {PLX_NET_HINT_PARTIAL_CKSUM,
+	         "datagrams arrive with unfinished UDP checksums, as a veth pair hands them over: on "
+	         "the sending side run: ethtool -K <its device> tx off"},
+	        {PLX_NET_HINT_GSO,
+	         "frames larger than the MTU arrive, as a veth pair hands over segmentation offload: "
+	         "on the sending side run: ethtool -K <its device> gso off tso off"},
+	        {PLX_NET_HINT_ADDR_IN_USE,
+	         "another machine or the kernel uses an address of this port: take it away there"},
 	};
 	uint32_t bits = 0;
 
@@ -459,10 +466,10 @@ print_hints(const struct plx_config_port *p, FILE *f)
 	rxq = xdp > 0 ? plx_ethdev_iface_rxq(iface) : 0;
 	if (rxq > xdp)
 		fprintf(f,
-			"%s has %u receive queues and %u net_af_xdp device%s: packets on the others "
-			"go to the kernel; add devices with start_queue=%u.., or run `ethtool -L %s "
-			"rx %u` (combined %u on a NIC)\n",
-			iface, rxq, xdp, xdp == 1 ? "" : "s", xdp, iface, xdp, xdp);
+		        "%s has %u receive queues and %u net_af_xdp device%s: packets on the others "
+		        "go to the kernel; add devices with start_queue=%u.., or run `ethtool -L %s "
+		        "rx %u` (combined %u on a NIC)\n",
+		        iface, rxq, xdp, xdp == 1 ? "" : "s", xdp, iface, xdp, xdp);
 }
 
 void
@@ -504,7 +511,8 @@ plx_ctl_worker_count(const struct plx_ctl *c, uint16_t worker, const char *name)
 
 uint64_t
 plx_ctl_drops(const struct plx_ctl *c,
-	      void (*fn)(void *arg, const char *name, const char *text, uint64_t n), void *arg)
+              void (*fn)(void *arg, const char *name, const char *text, uint64_t n),
+              void *arg)
 {
 	uint64_t sum = 0;
 
@@ -513,8 +521,8 @@ plx_ctl_drops(const struct plx_ctl *c,
 
 		sum += n;
 		if (n > 0 && fn != NULL)
-			fn(arg, plx_drop_name((enum plx_drop)r), plx_drop_text((enum plx_drop)r),
-			   n);
+			fn(arg, plx_drop_name((enum plx_drop)r),
+			   plx_drop_text((enum plx_drop)r), n);
 	}
 	return sum;
 }

@@ -27,17 +27,17 @@ struct plx_engine_proto;
 
 /** Beside the configuration: what a subcommand decides. All zero is allowed but for roles. */
 struct plx_ctl_opts {
-	const char *name;	/**< engine name, unique in the process; NULL = "plx" */
-	bool serve;		/**< accept connections (TLS server from config.tls) */
-	bool dial;		/**< open connections */
-	uint16_t listen_port;	/**< host order, with serve */
+	const char *name;     /**< engine name, unique in the process; NULL = "plx" */
+	bool serve;           /**< accept connections (TLS server from config.tls) */
+	bool dial;            /**< open connections */
+	uint16_t listen_port; /**< host order, with serve */
 	const char *cert_pem, *key_pem; /**< instead of config.tls.cert and .key */
-	const char *ca_file;	/**< instead of config.tls.ca */
-	uint16_t first_lcore;	/**< worker lcores of EAL to skip: a second engine */
+	const char *ca_file;            /**< instead of config.tls.ca */
+	uint16_t first_lcore; /**< worker lcores of EAL to skip: a second engine */
 	/** Ports given instead of config.ports (the simulated wire); owned by the engine after. */
 	struct plx_pio *pio;
-	const char *address;	/**< of that port, "192.0.2.1/24" */
-	bool wire;		/**< that port has no neighbours to resolve */
+	const char *address; /**< of that port, "192.0.2.1/24" */
+	bool wire;           /**< that port has no neighbours to resolve */
 	/** Who speaks what; NULL = HTTP/3 over rings. */
 	const struct plx_engine_proto *proto;
 	uint16_t proto_cnt;
@@ -50,15 +50,16 @@ struct plx_ctl;
  * engine from a configuration. Errors as plx_ctl_open(). Thread: main. Owns: caller frees.
  */
 int plx_ctl_make_engine(struct plx_engine **out, const struct plx_config *cfg,
-			const struct plx_ctl_opts *opts, char *err, size_t err_sz) PLX_ON_MAIN;
+                        const struct plx_ctl_opts *opts, char *err, size_t err_sz)
+        PLX_ON_MAIN;
 
 /**
  * plx_ctl_mem_mb() gives the EAL memory that plx_ctl_open() will need, MiB: pools of the ports,
  * mailboxes, rings of `attach_cnt` attachments of that depth, and room for drivers.
  * Thread: any, before rte_eal_init(). Owns: nothing. Errors: none.
  */
-uint32_t plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt,
-			uint32_t depth) PLX_ANY_THREAD;
+uint32_t plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt, uint32_t depth)
+        PLX_ANY_THREAD;
 
 /**
  * plx_ctl_open() brings up the ports and makes an engine that speaks HTTP/3 over rings.
@@ -70,7 +71,7 @@ uint32_t plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt,
  * Thread: main, after rte_eal_init(). Owns: caller closes. Errors: nothing is left behind.
  */
 int plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg,
-		 const struct plx_ctl_opts *opts, char *err, size_t err_sz) PLX_ON_MAIN;
+                 const struct plx_ctl_opts *opts, char *err, size_t err_sz) PLX_ON_MAIN;
 int plx_ctl_start(struct plx_ctl *c, char *err, size_t err_sz) PLX_ON_MAIN;
 /** Keylog and other work of main while the engine runs. */
 void plx_ctl_poll(struct plx_ctl *c) PLX_ON_MAIN;
@@ -95,11 +96,12 @@ void plx_ctl_print_table(struct plx_ctl *c, FILE *f) PLX_ON_MAIN;
  */
 uint64_t plx_ctl_count(const struct plx_ctl *c, const char *name) PLX_ANY_THREAD;
 uint64_t plx_ctl_drops(const struct plx_ctl *c,
-		       void (*fn)(void *arg, const char *name, const char *text, uint64_t n),
-		       void *arg) PLX_ANY_THREAD;
+                       void (*fn)(void *arg, const char *name, const char *text,
+                                  uint64_t n),
+                       void *arg) PLX_ANY_THREAD;
 /** Counter of one worker. */
-uint64_t plx_ctl_worker_count(const struct plx_ctl *c, uint16_t worker,
-			      const char *name) PLX_ANY_THREAD;
+uint64_t plx_ctl_worker_count(const struct plx_ctl *c, uint16_t worker, const char *name)
+        PLX_ANY_THREAD;
 /** CPU time of the worker threads, ns. */
 uint64_t plx_ctl_cpu_ns(const struct plx_ctl *c) PLX_ANY_THREAD;
 /** Connections open now. */

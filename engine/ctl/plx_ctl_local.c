@@ -18,13 +18,13 @@ static void
 wire_cfg(struct plx_sim_cfg *c, uint16_t queues, uint64_t seed)
 {
 	*c = (struct plx_sim_cfg){
-		.name = "wire",
-		.ports = 2,
-		.queues = { queues, queues },
-		.seed = seed,
-		.no_cksum = true,
-		.ring_cnt = 2048,
-		.socket_id = -1,
+	        .name = "wire",
+	        .ports = 2,
+	        .queues = {queues, queues},
+	        .seed = seed,
+	        .no_cksum = true,
+	        .ring_cnt = 2048,
+	        .socket_id = -1,
 	};
 }
 

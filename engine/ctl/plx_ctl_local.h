@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
  * @file
- * Two engines in one process: the wire between them, a certificate made on the spot, and the
- * latency histogram of the engine. For `pollux demo` and `pollux bench`.
+ * Two engines in one process: the wire between them and a certificate made on the spot. For
+ * `pollux demo`.
  *
  * Threads: main.
  * Memory:  see the functions.
@@ -11,8 +11,6 @@
 #define PLX_CTL_LOCAL_H
 
 #include <plx/err.h>
-
-#include "plx_hist.h"
 
 struct plx_pio;
 struct plx_ctl_wire;
@@ -24,7 +22,8 @@ struct plx_ctl_wire;
  * @return 0 or enum plx_err
  * Thread: main, after rte_eal_init(). Owns: caller closes, after both engines. Errors: as returned.
  */
-int plx_ctl_wire_open(struct plx_ctl_wire **out, uint16_t queues, uint64_t seed) PLX_ON_MAIN;
+int plx_ctl_wire_open(struct plx_ctl_wire **out, uint16_t queues, uint64_t seed)
+        PLX_ON_MAIN;
 /** One end, to be taken once: struct plx_ctl_opts.pio. */
 struct plx_pio *plx_ctl_wire_port(struct plx_ctl_wire *w, uint16_t end) PLX_ON_MAIN;
 void plx_ctl_wire_close(struct plx_ctl_wire *w) PLX_ON_MAIN;

@@ -59,7 +59,8 @@ plx_keylog_put(void *arg, const char *line)
 	size_t len = strlen(line);
 
 	/* Pairs with the release store of tail in flush: the slot is free to be written. */
-	if (head - atomic_load_explicit(&r->tail, memory_order_acquire) == PLX_KEYLOG_LINES ||
+	if (head - atomic_load_explicit(&r->tail, memory_order_acquire) ==
+	            PLX_KEYLOG_LINES ||
 	    len + 2 > PLX_KEYLOG_LINE_SZ) {
 		atomic_fetch_add_explicit(&r->dropped, 1, memory_order_relaxed);
 		return;

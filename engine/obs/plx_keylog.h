@@ -17,7 +17,7 @@
 #include <plx/err.h>
 
 /** Lines a worker may be ahead of the disk: 4 handshakes' worth each 100 us for 10 ms. */
-#define PLX_KEYLOG_LINES 1024
+#define PLX_KEYLOG_LINES   1024
 #define PLX_KEYLOG_LINE_SZ 256
 
 struct plx_keylog;
@@ -28,10 +28,12 @@ struct plx_keylog_ring; /**< of one worker */
  * @return 0, PLX_E_IO (errno says why), PLX_E_NOMEM
  * Thread: main. Owns: caller closes. Errors: as returned.
  */
-int plx_keylog_open(struct plx_keylog **out, const char *path, uint16_t workers) PLX_ON_MAIN;
+int plx_keylog_open(struct plx_keylog **out, const char *path, uint16_t workers)
+        PLX_ON_MAIN;
 /** Flushes and closes. */
 void plx_keylog_close(struct plx_keylog *k) PLX_ON_MAIN;
-struct plx_keylog_ring *plx_keylog_ring_of(struct plx_keylog *k, uint16_t worker) PLX_ON_MAIN;
+struct plx_keylog_ring *plx_keylog_ring_of(struct plx_keylog *k, uint16_t worker)
+        PLX_ON_MAIN;
 
 /** plx_keylog_put() is a plx_keylog_fn; arg is the ring. Thread: the worker. Errors: counted. */
 void plx_keylog_put(void *arg, const char *line) PLX_ON_WORKER;

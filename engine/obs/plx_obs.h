@@ -23,14 +23,14 @@ enum plx_drop {
 #define PLX_DROP_ENUM(name, text) PLX_DROP_##name,
 	PLX_DROP_LIST(PLX_DROP_ENUM)
 #undef PLX_DROP_ENUM
-	PLX_DROP_CNT
+	        PLX_DROP_CNT
 };
 
 enum plx_count {
 #define PLX_COUNT_ENUM(name, text) PLX_COUNT_##name,
 	PLX_COUNT_LIST(PLX_COUNT_ENUM)
 #undef PLX_COUNT_ENUM
-	PLX_COUNT_CNT
+	        PLX_COUNT_CNT
 };
 
 /** All counters of one worker. Written by the worker only. */
@@ -51,16 +51,16 @@ static inline void
 plx_obs_add(struct plx_obs *o, enum plx_count c, uint64_t n)
 {
 	atomic_store_explicit(&o->count[c],
-			      atomic_load_explicit(&o->count[c], memory_order_relaxed) + n,
-			      memory_order_relaxed);
+	                      atomic_load_explicit(&o->count[c], memory_order_relaxed) + n,
+	                      memory_order_relaxed);
 }
 
 static inline void
 plx_obs_drop(struct plx_obs *o, enum plx_drop r, uint64_t n)
 {
 	atomic_store_explicit(&o->drop[r],
-			      atomic_load_explicit(&o->drop[r], memory_order_relaxed) + n,
-			      memory_order_relaxed);
+	                      atomic_load_explicit(&o->drop[r], memory_order_relaxed) + n,
+	                      memory_order_relaxed);
 }
 
 /** plx_obs_get() reads a counter. Thread: any. Errors: none. */

@@ -92,7 +92,7 @@ derive_keys(struct plx_engine *e)
 
 int
 plx_engine_new(struct plx_engine **out, const struct plx_engine_cfg *cfg, char *err,
-	       size_t err_sz)
+               size_t err_sz)
 {
 	struct plx_engine *e;
 	int rc = 0;
@@ -105,11 +105,12 @@ plx_engine_new(struct plx_engine **out, const struct plx_engine_cfg *cfg, char *
 		return PLX_E_NOMEM;
 	}
 	e->cfg = *cfg;
-	if (cfg->worker_cnt == 0 || cfg->worker_cnt > PLX_WORKERS_MAX || cfg->port_cnt == 0 ||
-	    cfg->port_cnt > PLX_PORTS_MAX || cfg->proto_cnt == 0 ||
+	if (cfg->worker_cnt == 0 || cfg->worker_cnt > PLX_WORKERS_MAX ||
+	    cfg->port_cnt == 0 || cfg->port_cnt > PLX_PORTS_MAX || cfg->proto_cnt == 0 ||
 	    cfg->proto_cnt > PLX_PROTOS_MAX) {
-		snprintf(err, err_sz, "an engine needs 1..%d workers, 1..%d ports and a protocol",
-			 PLX_WORKERS_MAX, PLX_PORTS_MAX);
+		snprintf(err, err_sz,
+		         "an engine needs 1..%d workers, 1..%d ports and a protocol",
+		         PLX_WORKERS_MAX, PLX_PORTS_MAX);
 		rc = PLX_E_CONFIG;
 	}
 	if (rc == 0)
@@ -117,18 +118,19 @@ plx_engine_new(struct plx_engine **out, const struct plx_engine_cfg *cfg, char *
 	if (rc == 0 && cfg->keylog != NULL) {
 		rc = plx_keylog_open(&e->keylog, cfg->keylog, cfg->worker_cnt);
 		if (rc != 0)
-			snprintf(err, err_sz,
-				 "keylog %s: %s; name a file in a directory you may write to",
-				 cfg->keylog, strerror(errno));
+			snprintf(
+			        err, err_sz,
+			        "keylog %s: %s; name a file in a directory you may write to",
+			        cfg->keylog, strerror(errno));
 	}
 	for (uint16_t p = 0; rc == 0 && p < cfg->port_cnt; p++)
 		rc = plx_neigh_new(&e->neigh[p], NEIGH_ENTRIES);
 	if (rc == 0 && cfg->worker_cnt > 1) {
-		rc = plx_mailboxes_new(&e->mailboxes, e->cfg.name, cfg->worker_cnt, PLX_MAILBOX_DEPTH,
-				       cfg->pio[0]->socket_id);
+		rc = plx_mailboxes_new(&e->mailboxes, e->cfg.name, cfg->worker_cnt,
+		                       PLX_MAILBOX_DEPTH, cfg->pio[0]->socket_id);
 		if (rc != 0)
 			snprintf(err, err_sz, "no memory for the mailboxes of %u workers",
-				 cfg->worker_cnt);
+			         cfg->worker_cnt);
 	}
 	if (rc != 0) {
 		plx_engine_free(e);
@@ -150,8 +152,8 @@ plx_app_attach(struct plx_engine *e, uint32_t depth, struct plx_attach **out)
 		return PLX_E_CLOSING;
 	if (e->attach_cnt == PLX_ATTACH_MAX)
 		return PLX_E_FULL;
-	rc = plx_attach_new(out, e->cfg.name, e->attach_cnt, e->cfg.worker_cnt, depth, rbuf_max,
-			    e->cfg.pio[0]->socket_id);
+	rc = plx_attach_new(out, e->cfg.name, e->attach_cnt, e->cfg.worker_cnt, depth,
+	                    rbuf_max, e->cfg.pio[0]->socket_id);
 	if (rc == 0)
 		e->attach[e->attach_cnt++] = *out;
 	return rc;
@@ -201,32 +203,32 @@ make_worker(struct plx_engine *e, uint16_t n, char *err, size_t err_sz)
 {
 	struct plx_tls_cfg server = e->cfg.tls_server, client = e->cfg.tls_client;
 	struct plx_worker_cfg wc = {
-		.number = (uint8_t)n,
-		.worker_cnt = (uint8_t)e->cfg.worker_cnt,
-		.idle = e->cfg.idle,
-		.clock = e->cfg.clock,
-		.empty_polls = e->cfg.empty_polls,
-		.node = (int)rte_lcore_to_socket_id(e->cfg.lcore[n]),
-		.port_cnt = e->cfg.port_cnt,
-		.quic = e->cfg.quic,
-		.steer = e->steer,
-		.tls_server = e->cfg.serve ? &server : NULL,
-		.tls_client = e->cfg.dial ? &client : NULL,
-		.proto = e->proto[n],
-		.proto_cnt = e->cfg.proto_cnt,
-		.crypt = e->cfg.crypt,
-		.attach_cnt = e->attach_cnt,
-		.rbuf_bytes = e->cfg.rbuf_bytes,
-		.mailboxes = e->mailboxes,
+	        .number = (uint8_t)n,
+	        .worker_cnt = (uint8_t)e->cfg.worker_cnt,
+	        .idle = e->cfg.idle,
+	        .clock = e->cfg.clock,
+	        .empty_polls = e->cfg.empty_polls,
+	        .node = (int)rte_lcore_to_socket_id(e->cfg.lcore[n]),
+	        .port_cnt = e->cfg.port_cnt,
+	        .quic = e->cfg.quic,
+	        .steer = e->steer,
+	        .tls_server = e->cfg.serve ? &server : NULL,
+	        .tls_client = e->cfg.dial ? &client : NULL,
+	        .proto = e->proto[n],
+	        .proto_cnt = e->cfg.proto_cnt,
+	        .crypt = e->cfg.crypt,
+	        .attach_cnt = e->attach_cnt,
+	        .rbuf_bytes = e->cfg.rbuf_bytes,
+	        .mailboxes = e->mailboxes,
 	};
 	int rc;
 
 	for (uint16_t p = 0; p < e->cfg.port_cnt; p++)
 		if (e->cfg.pio[p]->socket_id >= 0 && e->cfg.pio[p]->socket_id != wc.node)
 			plx_log(PLX_LOG_WARN,
-				"worker %u runs on NUMA node %d, port %s is on node %d: choose "
-				"lcores of that node",
-				n, wc.node, e->cfg.pio[p]->name, e->cfg.pio[p]->socket_id);
+			        "worker %u runs on NUMA node %d, port %s is on node %d: choose "
+			        "lcores of that node",
+			        n, wc.node, e->cfg.pio[p]->name, e->cfg.pio[p]->socket_id);
 	if (e->keylog != NULL) {
 		server.keylog = client.keylog = plx_keylog_put;
 		server.keylog_arg = client.keylog_arg = plx_keylog_ring_of(e->keylog, n);
@@ -259,11 +261,12 @@ plx_engine_start(struct plx_engine *e, char *err, size_t err_sz)
 		return rc;
 	e->started = true;
 	for (uint16_t n = 0; n < e->cfg.worker_cnt; n++) {
-		if (rte_eal_remote_launch(plx_worker_run, e->worker[n], e->cfg.lcore[n]) != 0) {
+		if (rte_eal_remote_launch(plx_worker_run, e->worker[n], e->cfg.lcore[n]) !=
+		    0) {
 			snprintf(err, err_sz,
-				 "lcore %u is busy or not part of EAL's lcores; give each "
-				 "worker an lcore of its own (--lcores)",
-				 e->cfg.lcore[n]);
+			         "lcore %u is busy or not part of EAL's lcores; give each "
+			         "worker an lcore of its own (--lcores)",
+			         e->cfg.lcore[n]);
 			while (n-- > 0) {
 				plx_worker_stop(e->worker[n], 0, 0);
 				rte_eal_wait_lcore(e->cfg.lcore[n]);
@@ -285,7 +288,7 @@ plx_engine_poll(struct plx_engine *e)
 	dropped = plx_keylog_flush(e->keylog);
 	if (dropped != e->keylog_dropped)
 		plx_log(PLX_LOG_WARN, "keylog: %llu lines were not written",
-			(unsigned long long)(dropped - e->keylog_dropped));
+		        (unsigned long long)(dropped - e->keylog_dropped));
 	e->keylog_dropped = dropped;
 }
 

@@ -17,7 +17,7 @@
 
 #include "plx_worker.h"
 
-#define PLX_PROTOS_MAX 8
+#define PLX_PROTOS_MAX    8
 /** Packets a mailbox holds: a full burst for each of 32 turns in which its owner is away. */
 #define PLX_MAILBOX_DEPTH 1024
 
@@ -29,10 +29,10 @@ enum plx_proto_kind {
 };
 
 struct plx_engine_proto {
-	char alpn[16]; /**< terminated */
-	uint8_t kind;  /**< enum plx_proto_kind */
+	char alpn[16];             /**< terminated */
+	uint8_t kind;              /**< enum plx_proto_kind */
 	const struct plx_app *app; /**< PLX_PROTO_INLINE */
-	void *arg;		   /**< PLX_PROTO_INLINE: same for all workers, or use arg_of */
+	void *arg; /**< PLX_PROTO_INLINE: same for all workers, or use arg_of */
 	/** PLX_PROTO_INLINE, or NULL: the argument for one worker. */
 	void *(*arg_of)(void *arg, uint16_t worker);
 };
@@ -50,18 +50,18 @@ struct plx_engine_cfg {
 	bool dial;  /**< tls_client is used */
 	struct plx_engine_proto proto[PLX_PROTOS_MAX];
 	uint16_t proto_cnt;
-	uint8_t idle;	      /**< enum plx_idle */
+	uint8_t idle;         /**< enum plx_idle */
 	uint32_t empty_polls; /**< default 512 */
-	uint8_t clock;	      /**< enum plx_clock_kind */
-	uint8_t crypt;	      /**< enum plx_crypt_backend */
+	uint8_t clock;        /**< enum plx_clock_kind */
+	uint8_t crypt;        /**< enum plx_crypt_backend */
 	uint8_t server_id[4];
 	uint8_t server_id_len; /**< 1..4, default 2 */
 	uint8_t config_id;     /**< 0..6 */
 	bool steer_clear;      /**< show the bucket; default is masked */
-	uint8_t secret[64];    /**< from the key file: IDs, hash, tokens; all zero = random */
-	const char *keylog;    /**< file, or NULL */
-	size_t rbuf_bytes;     /**< per worker, default 16 MiB */
-	uint32_t send_high;    /**< bytes queued per stream, default 256 KiB */
+	uint8_t secret[64]; /**< from the key file: IDs, hash, tokens; all zero = random */
+	const char *keylog; /**< file, or NULL */
+	size_t rbuf_bytes;  /**< per worker, default 16 MiB */
+	uint32_t send_high; /**< bytes queued per stream, default 256 KiB */
 	uint32_t field_section_max, requests_max; /**< HTTP/3 */
 };
 
@@ -76,12 +76,13 @@ void plx_engine_cfg_init(struct plx_engine_cfg *cfg) PLX_ANY_THREAD;
  * Thread: main. Owns: see the head of this file. Errors: as returned; err has a sentence.
  */
 int plx_engine_new(struct plx_engine **out, const struct plx_engine_cfg *cfg, char *err,
-		   size_t err_sz) PLX_ON_MAIN;
+                   size_t err_sz) PLX_ON_MAIN;
 
 /** Inspection. Thread: any while the engine lives. */
 uint16_t plx_engine_workers(const struct plx_engine *e) PLX_ANY_THREAD;
 struct plx_worker *plx_engine_worker(struct plx_engine *e, uint16_t worker) PLX_ANY_THREAD;
-const struct plx_pio *plx_engine_pio(const struct plx_engine *e, uint16_t port) PLX_ANY_THREAD;
+const struct plx_pio *plx_engine_pio(const struct plx_engine *e, uint16_t port)
+        PLX_ANY_THREAD;
 /** Sum over workers. */
 uint64_t plx_engine_count(const struct plx_engine *e, enum plx_count c) PLX_ANY_THREAD;
 uint64_t plx_engine_drops(const struct plx_engine *e, enum plx_drop r) PLX_ANY_THREAD;

@@ -15,19 +15,19 @@
 
 /* One row a role: what one turn does. */
 static uint32_t (*const role_turn[PLX_ROLE_CNT])(struct plx_worker *, uint64_t) = {
-	[PLX_ROLE_QUIC] = plx_worker_turn_quic,
+        [PLX_ROLE_QUIC] = plx_worker_turn_quic,
 };
 
 static int
 make_nets(struct plx_worker *w, char *err, size_t err_sz)
 {
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++) {
-		int rc = plx_net_new(&w->net[p], w->cfg.net[p], w->cfg.pio[p], w->cfg.number,
-				     w->cfg.neigh[p], &w->obs);
+		int rc = plx_net_new(&w->net[p], w->cfg.net[p], w->cfg.pio[p],
+		                     w->cfg.number, w->cfg.neigh[p], &w->obs);
 
 		if (rc != 0) {
 			snprintf(err, err_sz, "port %s: %s", w->cfg.pio[p]->name,
-				 plx_strerror(rc));
+			         plx_strerror(rc));
 			return rc;
 		}
 	}
@@ -45,9 +45,10 @@ make_steer(struct plx_worker *w, char *err, size_t err_sz)
 	c->slots = w->cfg.quic.conns_max;
 	sz = plx_steer_footprint(c);
 	if (sz == 0) {
-		snprintf(err, err_sz,
-			 "connection IDs: server_id takes 1..4 bytes, config_id 0..6, and at "
-			 "most 16777214 connections a worker");
+		snprintf(
+		        err, err_sz,
+		        "connection IDs: server_id takes 1..4 bytes, config_id 0..6, and at "
+		        "most 16777214 connections a worker");
 		return PLX_E_CONFIG;
 	}
 	sz = (sz + plx_steer_align() - 1) / plx_steer_align() * plx_steer_align();
@@ -83,21 +84,21 @@ static int
 make_quic(struct plx_worker *w, char *err, size_t err_sz)
 {
 	struct plx_quic_deps deps = {
-		.steer = w->steer,
-		.crypt = w->crypt,
-		.obs = &w->obs,
-		.rand = &w->rand,
-		.tls_server = w->tls_server,
-		.tls_client = w->tls_client,
-		.proto = w->cfg.proto,
-		.proto_cnt = w->cfg.proto_cnt,
-		.worker = w->cfg.number,
+	        .steer = w->steer,
+	        .crypt = w->crypt,
+	        .obs = &w->obs,
+	        .rand = &w->rand,
+	        .tls_server = w->tls_server,
+	        .tls_client = w->tls_client,
+	        .proto = w->cfg.proto,
+	        .proto_cnt = w->cfg.proto_cnt,
+	        .worker = w->cfg.number,
 	};
 	int rc = plx_quic_new(&w->quic, &w->cfg.quic, &deps);
 
 	if (rc != 0)
 		snprintf(err, err_sz, "QUIC endpoint of worker %u: %s", w->cfg.number,
-			 plx_strerror(rc));
+		         plx_strerror(rc));
 	return rc;
 }
 
@@ -110,13 +111,14 @@ make_sides(struct plx_worker *w, char *err, size_t err_sz)
 		return 0;
 	rc = plx_rbufpool_new(&w->pool, w->cfg.rbuf_bytes, w->cfg.node, w->cfg.number);
 	if (rc != 0) {
-		snprintf(err, err_sz, "worker %u: no memory for %zu bytes of receive buffers",
-			 w->cfg.number, w->cfg.rbuf_bytes);
+		snprintf(err, err_sz,
+		         "worker %u: no memory for %zu bytes of receive buffers",
+		         w->cfg.number, w->cfg.rbuf_bytes);
 		return rc;
 	}
 	for (uint16_t a = 0; a < w->cfg.attach_cnt; a++) {
 		rc = plx_appside_init(&w->side[a], w->pool, plx_quic_slab(w->quic), &w->obs,
-				      w->cfg.number, a);
+		                      w->cfg.number, a);
 		if (rc != 0)
 			return rc;
 		w->side_cnt++;
@@ -126,7 +128,7 @@ make_sides(struct plx_worker *w, char *err, size_t err_sz)
 
 int
 plx_worker_new(struct plx_worker **out, const struct plx_worker_cfg *cfg, char *err,
-	       size_t err_sz)
+               size_t err_sz)
 {
 	struct plx_worker *w;
 	int rc;
@@ -134,8 +136,9 @@ plx_worker_new(struct plx_worker **out, const struct plx_worker_cfg *cfg, char *
 	*out = NULL;
 	if (cfg->port_cnt == 0 || cfg->port_cnt > PLX_PORTS_MAX ||
 	    cfg->attach_cnt > PLX_ATTACH_MAX || cfg->number >= cfg->worker_cnt) {
-		snprintf(err, err_sz, "a worker needs 1..%d ports and at most %d attachments",
-			 PLX_PORTS_MAX, PLX_ATTACH_MAX);
+		snprintf(err, err_sz,
+		         "a worker needs 1..%d ports and at most %d attachments",
+		         PLX_PORTS_MAX, PLX_ATTACH_MAX);
 		return PLX_E_CONFIG;
 	}
 	w = aligned_alloc(PLX_CACHE_LINE, sizeof(*w));
@@ -219,7 +222,8 @@ plx_worker_turn(struct plx_worker *w, uint64_t now_ns)
 static bool
 rings_pending(const struct plx_worker *w)
 {
-	if (w->cfg.mailboxes != NULL && plx_mailbox_pending(w->cfg.mailboxes, w->cfg.number))
+	if (w->cfg.mailboxes != NULL &&
+	    plx_mailbox_pending(w->cfg.mailboxes, w->cfg.number))
 		return true;
 	for (uint16_t a = 0; a < w->cfg.attach_cnt; a++)
 		if (plx_pair_pending(w->cfg.pair[a]))
@@ -245,7 +249,7 @@ idle(struct plx_worker *w, uint32_t empty_turns, uint64_t now_ns)
 		return;
 	if (due - now_ns < sleep_ns)
 		sleep_ns = due - now_ns;
-	ts = (struct timespec){ .tv_nsec = (long)sleep_ns };
+	ts = (struct timespec){.tv_nsec = (long)sleep_ns};
 	nanosleep(&ts, NULL);
 }
 
@@ -278,7 +282,8 @@ plx_worker_run(void *arg)
 	atomic_store_explicit(&w->running, true, memory_order_release);
 	if ((w->tls_server != NULL && plx_tls_warm(w->tls_server) != 0) ||
 	    (w->tls_client != NULL && plx_tls_warm(w->tls_client) != 0))
-		plx_log(PLX_LOG_WARN, "worker %u: no memory to prepare handshakes", w->cfg.number);
+		plx_log(PLX_LOG_WARN, "worker %u: no memory to prepare handshakes",
+		        w->cfg.number);
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
 		if (w->cfg.number == 0 && !w->cfg.net[p]->no_neigh)
 			plx_net_announce(w->net[p], now_ns);

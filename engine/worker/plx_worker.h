@@ -29,7 +29,7 @@
 #include "plx_steer.h"
 #include "plx_tls.h"
 
-#define PLX_PORTS_MAX 8
+#define PLX_PORTS_MAX  8
 #define PLX_ATTACH_MAX 32
 
 /** What a worker does with packets. */
@@ -41,7 +41,7 @@ enum plx_role {
 /** What a worker does when a turn moved nothing. */
 enum plx_idle {
 	PLX_IDLE_POLL = 0, /**< next turn at once: lowest latency, a core at 100 % */
-	PLX_IDLE_PAUSE,	   /**< a pause instruction: kinder to the sibling thread */
+	PLX_IDLE_PAUSE,    /**< a pause instruction: kinder to the sibling thread */
 	PLX_IDLE_ADAPTIVE, /**< after empty_polls turns sleep until min(next timer, 50 us) */
 };
 
@@ -49,12 +49,13 @@ enum plx_idle {
 #define PLX_IDLE_SLEEP_NS UINT64_C(50000)
 
 struct plx_worker_cfg {
-	uint8_t number;	    /**< of this worker, 0..worker_cnt-1 */
+	uint8_t number;     /**< of this worker, 0..worker_cnt-1 */
 	uint8_t worker_cnt; /**< 1..PLX_WORKERS_MAX */
-	uint8_t idle;	    /**< enum plx_idle */
-	uint8_t clock;	    /**< enum plx_clock_kind */
-	uint32_t empty_polls; /**< PLX_IDLE_ADAPTIVE: empty turns before it sleeps, default 512 */
-	int node;	    /**< NUMA node of its memory, -1 none */
+	uint8_t idle;       /**< enum plx_idle */
+	uint8_t clock;      /**< enum plx_clock_kind */
+	uint32_t
+	        empty_polls; /**< PLX_IDLE_ADAPTIVE: empty turns before it sleeps, default 512 */
+	int node;            /**< NUMA node of its memory, -1 none */
 
 	struct plx_pio *pio[PLX_PORTS_MAX];
 	const struct plx_net_cfg *net[PLX_PORTS_MAX];
@@ -87,7 +88,7 @@ struct plx_worker;
  * Thread: main. Owns: caller frees, after the worker stopped. Errors: as returned.
  */
 int plx_worker_new(struct plx_worker **out, const struct plx_worker_cfg *cfg, char *err,
-		   size_t err_sz) PLX_ON_MAIN;
+                   size_t err_sz) PLX_ON_MAIN;
 void plx_worker_free(struct plx_worker *w) PLX_ON_MAIN;
 
 /**
@@ -107,7 +108,8 @@ int plx_worker_run(void *arg) PLX_ON_WORKER;
  * Thread: any. Owns: nothing. Errors: none.
  */
 void plx_worker_drain(struct plx_worker *w) PLX_ANY_THREAD;
-void plx_worker_stop(struct plx_worker *w, uint64_t code, uint32_t linger_ms) PLX_ANY_THREAD;
+void plx_worker_stop(struct plx_worker *w, uint64_t code, uint32_t linger_ms)
+        PLX_ANY_THREAD;
 
 /** plx_worker_conns() is the number of connections, as of the last turn. Thread: any. */
 uint32_t plx_worker_conns(const struct plx_worker *w) PLX_ANY_THREAD;

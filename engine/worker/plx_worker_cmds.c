@@ -79,16 +79,17 @@ dial_failed(void *arg, uint64_t user, const struct plx_close_info *why)
 }
 
 static int
-begin_dial(struct plx_worker *w, struct plx_appside *s, const struct plx_cmd *cmd, uint64_t now_ns)
+begin_dial(struct plx_worker *w, struct plx_appside *s, const struct plx_cmd *cmd,
+           uint64_t now_ns)
 {
 	const struct plx_dial *d = cmd->ptr;
 	struct plx_quic_dial qd = {
-		.sni = d->sni,
-		.alpn = d->alpn,
-		.verify = d->verify,
-		.handshake_ms = d->handshake_ms,
-		.on_failed = dial_failed,
-		.on_failed_arg = w,
+	        .sni = d->sni,
+	        .alpn = d->alpn,
+	        .verify = d->verify,
+	        .handshake_ms = d->handshake_ms,
+	        .on_failed = dial_failed,
+	        .on_failed_arg = w,
 	};
 	struct plx_dialing *rec;
 	struct plx_conn_id id;
@@ -99,7 +100,7 @@ begin_dial(struct plx_worker *w, struct plx_appside *s, const struct plx_cmd *cm
 	rec = plx_slab_alloc(plx_quic_slab(w->quic), sizeof(*rec));
 	if (rec == NULL)
 		return PLX_E_NOMEM;
-	*rec = (struct plx_dialing){ .side = s, .user = cmd->user };
+	*rec = (struct plx_dialing){.side = s, .user = cmd->user};
 	qd.user = (uint64_t)(uintptr_t)rec;
 	rc = plx_appside_dial_begin(s);
 	if (rc == 0) {
@@ -113,7 +114,8 @@ begin_dial(struct plx_worker *w, struct plx_appside *s, const struct plx_cmd *cm
 }
 
 static void
-dial(struct plx_worker *w, struct plx_appside *s, const struct plx_cmd *cmd, uint64_t now_ns)
+dial(struct plx_worker *w, struct plx_appside *s, const struct plx_cmd *cmd,
+     uint64_t now_ns)
 {
 	int rc = begin_dial(w, s, cmd, now_ns);
 
@@ -165,7 +167,7 @@ plx_worker_cmds(struct plx_worker *w, uint64_t now_ns)
 
 		total += take_returns(w, w->cfg.pair[a], s);
 		n = plx_pair_cmds(w->cfg.pair[a], cmd,
-				  room < PLX_CMDS_PER_TURN ? room : PLX_CMDS_PER_TURN);
+		                  room < PLX_CMDS_PER_TURN ? room : PLX_CMDS_PER_TURN);
 		for (uint32_t i = 0; i < n; i++) {
 			if (cmd[i].type == PLX_CMD_DIAL)
 				dial(w, s, &cmd[i], now_ns);

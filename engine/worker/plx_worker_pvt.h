@@ -12,9 +12,9 @@
 #include "plx_worker.h"
 
 /** Commands taken from one attachment in one turn. */
-#define PLX_CMDS_PER_TURN 64
+#define PLX_CMDS_PER_TURN   64
 /** Time between two rounds of housekeeping, ns. */
-#define PLX_HOUSEKEEP_NS (100 * PLX_NS_PER_MS)
+#define PLX_HOUSEKEEP_NS    (100 * PLX_NS_PER_MS)
 /** First port that dials use; below are the well-known and registered ports. */
 #define PLX_DIAL_PORT_FIRST 49152
 

@@ -99,7 +99,8 @@ flush_staged(struct plx_worker *w)
 
 		if (cnt == 0)
 			continue;
-		n = plx_mailbox_put(w->cfg.mailboxes, w->cfg.number, dst, w->staged[dst], cnt);
+		n = plx_mailbox_put(w->cfg.mailboxes, w->cfg.number, dst, w->staged[dst],
+		                    cnt);
 		plx_obs_add(&w->obs, PLX_COUNT_handover_out, n);
 		if (n < cnt) {
 			plx_obs_drop(&w->obs, PLX_DROP_STEER_MAILBOX, (uint64_t)(cnt - n));

@@ -14,7 +14,7 @@ struct bench_sender {
 	bool blocked;
 };
 
-static const uint8_t piece[PIECE] = { 1 };
+static const uint8_t piece[PIECE] = {1};
 
 static struct bench_sender *
 established(void *arg, struct plx_conn *c)
@@ -24,8 +24,8 @@ established(void *arg, struct plx_conn *c)
 
 	if (s == NULL)
 		return NULL;
-	*s = (struct bench_sender){ .a = a, .c = c, .stream_id = -1 };
-	s->vec = (struct plx_iov){ piece, PIECE };
+	*s = (struct bench_sender){.a = a, .c = c, .stream_id = -1};
+	s->vec = (struct plx_iov){piece, PIECE};
 	s->next = a->all;
 	a->all = s;
 	a->established++;
@@ -52,7 +52,8 @@ established_client(void *arg, struct plx_conn *c, void **ctx)
 }
 
 static int
-stream_data(void *ctx, int64_t stream_id, uint64_t off, const uint8_t *data, size_t len, bool fin)
+stream_data(void *ctx, int64_t stream_id, uint64_t off, const uint8_t *data, size_t len,
+            bool fin)
 {
 	struct bench_sender *s = ctx;
 
@@ -130,17 +131,17 @@ bench_app_go(struct bench_app *a)
 		plx_conn_want_write(s->c);
 }
 
-#define BOTH_ROLES                                                                             \
-	.name = BENCH_ALPN, .on_stream_data = stream_data,                                     \
-	.on_stream_writable = stream_writable, .next_tx = next_tx, .tx_done = tx_done,         \
+#define BOTH_ROLES                                                                     \
+	.name = BENCH_ALPN, .on_stream_data = stream_data,                             \
+	.on_stream_writable = stream_writable, .next_tx = next_tx, .tx_done = tx_done, \
 	.tx_blocked = tx_blocked, .tx_shut = tx_blocked, .on_conn_closed = conn_closed
 
 const struct plx_app bench_app_server = {
-	.on_conn_established = established_server,
-	BOTH_ROLES,
+        .on_conn_established = established_server,
+        BOTH_ROLES,
 };
 
 const struct plx_app bench_app_client = {
-	.on_conn_established = established_client,
-	BOTH_ROLES,
+        .on_conn_established = established_client,
+        BOTH_ROLES,
 };

@@ -81,20 +81,20 @@ count_of(const struct end *e, enum plx_count c)
 static struct plx_addr
 address(uint8_t host, uint16_t port)
 {
-	return (struct plx_addr){ .family = PLX_FAMILY_IPV4,
-				  .ip = { 192, 0, 2, host },
-				  .port_be = (uint16_t)(port << 8 | port >> 8) };
+	return (struct plx_addr){.family = PLX_FAMILY_IPV4,
+	                         .ip = {192, 0, 2, host},
+	                         .port_be = (uint16_t)(port << 8 | port >> 8)};
 }
 
 static void
 make_wire(struct bench *b)
 {
-	struct plx_sim_cfg sc = { .name = "bench",
-				  .ports = 2,
-				  .queues = { 1, 1 },
-				  .no_cksum = !b->o.soft,
-				  .ring_cnt = 512,
-				  .socket_id = -1 };
+	struct plx_sim_cfg sc = {.name = "bench",
+	                         .ports = 2,
+	                         .queues = {1, 1},
+	                         .no_cksum = !b->o.soft,
+	                         .ring_cnt = 512,
+	                         .socket_id = -1};
 
 	if (plx_sim_new(&b->sim, &sc) != 0)
 		die("no memory for the wire");
@@ -106,24 +106,24 @@ static void
 make_worker(struct bench *b, unsigned i)
 {
 	struct end *e = &b->end[i];
-	struct plx_tls_cfg tls = { .server = i == SERVER };
-	struct plx_worker_cfg c = { .worker_cnt = 1,
-				    .clock = PLX_CLOCK_TSC,
-				    .node = -1,
-				    .port_cnt = 1,
-				    .proto = &e->proto,
-				    .proto_cnt = 1,
-				    .crypt = b->o.evp ? PLX_CRYPT_EVP : PLX_CRYPT_IPSEC_MB };
+	struct plx_tls_cfg tls = {.server = i == SERVER};
+	struct plx_worker_cfg c = {.worker_cnt = 1,
+	                           .clock = PLX_CLOCK_TSC,
+	                           .node = -1,
+	                           .port_cnt = 1,
+	                           .proto = &e->proto,
+	                           .proto_cnt = 1,
+	                           .crypt = b->o.evp ? PLX_CRYPT_EVP : PLX_CRYPT_IPSEC_MB};
 	char err[512] = "";
 
 	e->b = b;
 	e->idx = i;
-	e->proto = (struct plx_proto){ .alpn = BENCH_ALPN,
-				       .app = i == SERVER ? &bench_app_server :
-							    &bench_app_client,
-				       .arg = &e->app };
-	e->net = (struct plx_net_cfg){ .addr_cnt = 1, .ttl = 64, .no_neigh = true };
-	e->net.addr[0] = (struct plx_net_addr){ address((uint8_t)(1 + i), 0), 24 };
+	e->proto = (struct plx_proto){.alpn = BENCH_ALPN,
+	                              .app = i == SERVER ? &bench_app_server
+	                                                 : &bench_app_client,
+	                              .arg = &e->app};
+	e->net = (struct plx_net_cfg){.addr_cnt = 1, .ttl = 64, .no_neigh = true};
+	e->net.addr[0] = (struct plx_net_addr){address((uint8_t)(1 + i), 0), 24};
 	e->net.port_be[0] = address(0, HOST_PORT).port_be;
 	e->net.port_cnt = i == SERVER;
 	e->net.accept_any_port = i == CLIENT;
@@ -164,7 +164,7 @@ turn(struct end *e, struct bench_side *side)
 static void
 both(struct bench *b)
 {
-	struct bench_side unused = { 0 };
+	struct bench_side unused = {0};
 
 	turn(&b->end[CLIENT], &unused);
 	turn(&b->end[SERVER], &unused);
@@ -174,18 +174,20 @@ static void
 dial(struct bench *b)
 {
 	struct end *c = &b->end[CLIENT];
-	struct plx_quic_dial d = { .path.remote = address(1 + SERVER, HOST_PORT),
-				   .sni = "bench.pollux",
-				   .alpn = BENCH_ALPN };
+	struct plx_quic_dial d = {.path.remote = address(1 + SERVER, HOST_PORT),
+	                          .sni = "bench.pollux",
+	                          .alpn = BENCH_ALPN};
 
 	c->app.hold = true;
 	for (uint32_t i = 0; i < b->o.conns; i++) {
 		struct plx_conn_id id;
 
 		d.path.local = address(1 + CLIENT, (uint16_t)(40000 + i));
-		if (plx_quic_dial(plx_worker_quic(c->w), &d, plx_clock_now(&c->clock), &id) != 0)
+		if (plx_quic_dial(plx_worker_quic(c->w), &d, plx_clock_now(&c->clock),
+		                  &id) != 0)
 			die("the dial was refused");
-		for (unsigned t = 0; t < 10000000 && b->end[SERVER].app.established <= i; t++)
+		for (unsigned t = 0; t < 10000000 && b->end[SERVER].app.established <= i;
+		     t++)
 			both(b);
 		if (b->end[SERVER].app.established <= i)
 			die("no handshake");
@@ -223,7 +225,7 @@ measure_turns(struct bench *b)
 	if (b->win == NULL)
 		die("no memory");
 	while (bench_win_open(b->win)) {
-		struct bench_side side[BENCH_SIDES] = { 0 };
+		struct bench_side side[BENCH_SIDES] = {0};
 
 		for (unsigned i = 0; i < 2; i++)
 			snapshot(&b->end[i], &side[i], -1);
@@ -245,7 +247,7 @@ thread(void *arg)
 	uint64_t len = (uint64_t)(bench_tsc_hz() * b->o.window_us / 1e6);
 
 	while (!atomic_load(&b->stop) && bench_win_open(e->win)) {
-		struct bench_side side[BENCH_SIDES] = { 0 };
+		struct bench_side side[BENCH_SIDES] = {0};
 		uint64_t end = bench_tsc() + len;
 
 		snapshot(e, &side[e->idx], -1);
@@ -269,7 +271,8 @@ measure_threads(struct bench *b)
 		if (b->end[i].win == NULL)
 			die("no memory");
 	}
-	if (other >= RTE_MAX_LCORE || rte_eal_remote_launch(thread, &b->end[SERVER], other) != 0)
+	if (other >= RTE_MAX_LCORE ||
+	    rte_eal_remote_launch(thread, &b->end[SERVER], other) != 0)
 		die("mode threads needs two CPUs");
 	thread(&b->end[CLIENT]);
 	rte_eal_wait_lcore(other);
@@ -287,18 +290,22 @@ report(struct bench *b, double acks, uint64_t lost, double turns[2])
 	bench_win_figures(wr, SERVER, &rx);
 	bench_win_totals(wt, &t);
 	bench_win_totals(wr, &tr);
-	printf("engine mode=%s cksum=%s crypt=%s conns=%u len=%u", b->o.threads ? "threads" : "turns",
-	       b->o.soft ? "soft" : "none", b->o.evp ? "evp" : "ipsec-mb", b->o.conns, b->o.len);
+	printf("engine mode=%s cksum=%s crypt=%s conns=%u len=%u",
+	       b->o.threads ? "threads" : "turns", b->o.soft ? "soft" : "none",
+	       b->o.evp ? "evp" : "ipsec-mb", b->o.conns, b->o.len);
 	printf(" raw_gbps=%.1f raw_med_gbps=%.1f", t.raw_gbps, t.raw_gbps_med);
 	printf(" r1=%.4f r2=%.4f r1_med=%.4f r2_med=%.4f", tx.ratio, rx.ratio, tx.ratio_med,
 	       rx.ratio_med);
-	printf(" tx_gbps=%.2f rx_gbps=%.2f tx_med_gbps=%.2f rx_med_gbps=%.2f", tx.gbps, rx.gbps,
-	       tx.gbps_med, rx.gbps_med);
-	printf(" tx_ns=%.0f rx_ns=%.0f tx_tsc=%.0f rx_tsc=%.0f", tx.ns, rx.ns, tx.tsc, rx.tsc);
+	printf(" tx_gbps=%.2f rx_gbps=%.2f tx_med_gbps=%.2f rx_med_gbps=%.2f", tx.gbps,
+	       rx.gbps, tx.gbps_med, rx.gbps_med);
+	printf(" tx_ns=%.0f rx_ns=%.0f tx_tsc=%.0f rx_tsc=%.0f", tx.ns, rx.ns, tx.tsc,
+	       rx.tsc);
 	printf(" acks_per_pkt=%.4f heap_per_pkt=%.6f lost=%llu", acks, t.heap_per_pkt,
 	       (unsigned long long)lost);
-	printf(" tx_pkts_per_turn=%.1f rx_pkts_per_turn=%.1f", turns[CLIENT], turns[SERVER]);
-	printf(" windows=%u dropped=%u switches=%llu\n", t.kept + (b->o.threads ? tr.kept : 0),
+	printf(" tx_pkts_per_turn=%.1f rx_pkts_per_turn=%.1f", turns[CLIENT],
+	       turns[SERVER]);
+	printf(" windows=%u dropped=%u switches=%llu\n",
+	       t.kept + (b->o.threads ? tr.kept : 0),
 	       t.dropped + (b->o.threads ? tr.dropped : 0),
 	       (unsigned long long)(t.switches + (b->o.threads ? tr.switches : 0)));
 }
@@ -307,34 +314,52 @@ static void
 parse(struct opts *o, int argc, char **argv)
 {
 	static const struct option opt[] = {
-		{ "mode", 1, NULL, 'm' },      { "cksum", 1, NULL, 'k' },
-		{ "conns", 1, NULL, 'c' },     { "len", 1, NULL, 'l' },
-		{ "windows", 1, NULL, 'w' },   { "window-us", 1, NULL, 'u' },
-		{ "cpus", 1, NULL, 'p' },      { "evp", 0, NULL, 'e' },
-		{ "no-pacing", 0, NULL, 'n' }, { 0 },
+	        {"mode", 1, NULL, 'm'},      {"cksum", 1, NULL, 'k'},
+	        {"conns", 1, NULL, 'c'},     {"len", 1, NULL, 'l'},
+	        {"windows", 1, NULL, 'w'},   {"window-us", 1, NULL, 'u'},
+	        {"cpus", 1, NULL, 'p'},      {"evp", 0, NULL, 'e'},
+	        {"no-pacing", 0, NULL, 'n'}, {0},
 	};
 	int c;
 
-	*o = (struct opts){ .conns = 1, .len = 1452, .windows = 1200, .window_us = 400,
-			    .cpu = { 0, 1 } };
+	*o = (struct opts){
+	        .conns = 1, .len = 1452, .windows = 1200, .window_us = 400, .cpu = {0, 1}};
 	while ((c = getopt_long(argc, argv, "", opt, NULL)) != -1) {
 		switch (c) {
-		case 'm': o->threads = strcmp(optarg, "threads") == 0; break;
-		case 'k': o->soft = strcmp(optarg, "soft") == 0; break;
-		case 'c': o->conns = (uint32_t)atoi(optarg); break;
-		case 'l': o->len = (uint32_t)atoi(optarg); break;
-		case 'w': o->windows = (uint32_t)atoi(optarg); break;
-		case 'u': o->window_us = (uint32_t)atoi(optarg); break;
+		case 'm':
+			o->threads = strcmp(optarg, "threads") == 0;
+			break;
+		case 'k':
+			o->soft = strcmp(optarg, "soft") == 0;
+			break;
+		case 'c':
+			o->conns = (uint32_t)atoi(optarg);
+			break;
+		case 'l':
+			o->len = (uint32_t)atoi(optarg);
+			break;
+		case 'w':
+			o->windows = (uint32_t)atoi(optarg);
+			break;
+		case 'u':
+			o->window_us = (uint32_t)atoi(optarg);
+			break;
 		case 'p':
 			if (sscanf(optarg, "%d,%d", &o->cpu[0], &o->cpu[1]) != 2)
 				die("--cpus takes two numbers: 0,1");
 			break;
-		case 'e': o->evp = true; break;
-		case 'n': o->no_pacing = true; break;
-		default: exit(2);
+		case 'e':
+			o->evp = true;
+			break;
+		case 'n':
+			o->no_pacing = true;
+			break;
+		default:
+			exit(2);
 		}
 	}
-	if (o->conns < 1 || o->conns > 4000 || o->windows < 1 || o->len < 1200 || o->len > 1472)
+	if (o->conns < 1 || o->conns > 4000 || o->windows < 1 || o->len < 1200 ||
+	    o->len > 1472)
 		die("--conns 1..4000, --len 1200..1472, --windows 1..");
 }
 
@@ -342,15 +367,16 @@ static void
 start_eal(const struct opts *o)
 {
 	char lcores[48], prefix[48], prog[] = "bench_engine";
-	char fixed[6][24] = { "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-			      "--log-level=warning", "-m256" };
-	char *arg[12] = { prog };
+	char fixed[6][24] = {"--no-huge",      "--no-shconf",         "--no-pci",
+	                     "--no-telemetry", "--log-level=warning", "-m256"};
+	char *arg[12] = {prog};
 	int n = 1;
 
 	for (unsigned i = 0; i < 6; i++)
 		arg[n++] = fixed[i];
 	if (o->threads)
-		snprintf(lcores, sizeof(lcores), "--lcores=0@%d,1@%d", o->cpu[0], o->cpu[1]);
+		snprintf(lcores, sizeof(lcores), "--lcores=0@%d,1@%d", o->cpu[0],
+		         o->cpu[1]);
 	else
 		snprintf(lcores, sizeof(lcores), "--lcores=0@%d", o->cpu[0]);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=bench-%ld", (long)getpid());
@@ -387,11 +413,13 @@ main(int argc, char **argv)
 	pkts = count_of(&b.end[SERVER], PLX_COUNT_quic_rx_pkts) - pkts;
 	acks = count_of(&b.end[SERVER], PLX_COUNT_quic_tx_pkts) - acks;
 	for (unsigned i = 0; i < 2; i++)
-		per_turn[i] = (double)pkts /
-			      (double)(count_of(&b.end[i], PLX_COUNT_busy_turns) - turns[i]);
+		per_turn[i] =
+		        (double)pkts /
+		        (double)(count_of(&b.end[i], PLX_COUNT_busy_turns) - turns[i]);
 	for (unsigned r = 1; r < PLX_DROP_CNT; r++)
 		for (unsigned i = 0; i < 2; i++)
-			lost += plx_obs_get_drop(plx_worker_obs(b.end[i].w), (enum plx_drop)r);
+			lost += plx_obs_get_drop(plx_worker_obs(b.end[i].w),
+			                         (enum plx_drop)r);
 	report(&b, (double)acks / (double)pkts, lost, per_turn);
 	for (unsigned i = 0; i < 2; i++) {
 		plx_worker_free(b.end[i].w);

@@ -10,8 +10,8 @@
 #include <x86intrin.h>
 
 #define RAW_CALLS 1000 /* about 0.1 ms */
-#define RAW_AAD	  13
-#define RAW_MAX	  2048
+#define RAW_AAD   13
+#define RAW_MAX   2048
 
 struct window {
 	struct bench_side side[BENCH_SIDES];
@@ -128,7 +128,7 @@ bench_tsc_hz(void)
 struct bench_win *
 bench_win_new(size_t raw_len, unsigned max)
 {
-	static const uint8_t key[16] = { 1, 2, 3 };
+	static const uint8_t key[16] = {1, 2, 3};
 	struct bench_win *b = aligned_alloc(64, (sizeof(*b) + 63) / 64 * 64);
 
 	if (b == NULL || raw_len + IMB_MAX_TAG_LEN > RAW_MAX)
@@ -166,8 +166,8 @@ raw(struct bench_win *b)
 	uint64_t t = __rdtsc();
 
 	for (unsigned i = 0; i < RAW_CALLS; i++)
-		IMB_AES128_GCM_ENC(b->imb, &b->key, &b->ctx, b->rec, b->rec, b->raw_len, nonce,
-				   aad, sizeof(aad), tag, sizeof(tag));
+		IMB_AES128_GCM_ENC(b->imb, &b->key, &b->ctx, b->rec, b->rec, b->raw_len,
+		                   nonce, aad, sizeof(aad), tag, sizeof(tag));
 	return (double)(__rdtsc() - t) / RAW_CALLS;
 }
 
@@ -240,7 +240,7 @@ gbps_of(double ticks_per_byte, double hz)
 /* Ticks per byte, per packet, and the ratio to RAW, of the windows with packets. */
 static void
 figures(struct bench_win *b, double (*per_byte)(const struct window *),
-	double (*per_pkt)(const struct window *), struct bench_figures *out)
+        double (*per_pkt)(const struct window *), struct bench_figures *out)
 {
 	double hz = bench_tsc_hz(), raw_byte = b->raw_best / (double)b->raw_len;
 	double best;
@@ -269,7 +269,8 @@ figures(struct bench_win *b, double (*per_byte)(const struct window *),
 	n = 0;
 	for (unsigned i = 0; i < b->cnt; i++)
 		if (per_byte(&b->w[i]) > 0)
-			b->sorted[n++] = b->w[i].raw / (double)b->raw_len / per_byte(&b->w[i]);
+			b->sorted[n++] =
+			        b->w[i].raw / (double)b->raw_len / per_byte(&b->w[i]);
 	qsort(b->sorted, n, sizeof(*b->sorted), cmp);
 	out->ratio_med = b->sorted[n / 2];
 }
@@ -333,7 +334,7 @@ bench_win_totals(struct bench_win *b, struct bench_totals *out)
 {
 	double hz = bench_tsc_hz();
 
-	*out = (struct bench_totals){ .kept = b->cnt, .dropped = b->dropped };
+	*out = (struct bench_totals){.kept = b->cnt, .dropped = b->dropped};
 	for (unsigned i = 0; i < b->cnt; i++)
 		b->sorted[i] = b->w[i].raw;
 	qsort(b->sorted, b->cnt, sizeof(*b->sorted), cmp);

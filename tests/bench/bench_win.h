@@ -19,9 +19,9 @@
 
 /** What happened in a window, per side. The user fills it in. */
 struct bench_side {
-	uint64_t tsc;	/**< ticks of turns that moved something */
+	uint64_t tsc;   /**< ticks of turns that moved something */
 	uint64_t bytes; /**< stream payload */
-	uint64_t pkts;	/**< data packets */
+	uint64_t pkts;  /**< data packets */
 };
 
 struct bench_win;
@@ -47,7 +47,7 @@ void bench_win_close(struct bench_win *b, const struct bench_side side[BENCH_SID
 struct bench_figures {
 	double gbps, gbps_med; /**< best and median window */
 	double ns, ns_med, tsc, tsc_med;
-	double ratio;	  /**< best window to best RAW */
+	double ratio;     /**< best window to best RAW */
 	double ratio_med; /**< median over windows of window to RAW around it */
 };
 

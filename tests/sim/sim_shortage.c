@@ -10,7 +10,7 @@
 
 #define STORY_LIMIT_NS (60 * PLX_NS_PER_S)
 /** More allocations than any story makes. */
-#define TRIES_MAX 4000
+#define TRIES_MAX      4000
 
 /* OpenSSL's allocator with a fuse: the n-th request from now fails, once. */
 static uint64_t fuse;
@@ -167,14 +167,17 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "each allocation of a server may fail", each_allocation_of_a_server_may_fail },
-		{ "each allocation of a client may fail", each_allocation_of_a_client_may_fail },
-		{ "allocations inside OpenSSL may fail", allocations_inside_openssl_may_fail },
-		CU_TEST_INFO_NULL,
+	        {"each allocation of a server may fail",
+	         each_allocation_of_a_server_may_fail},
+	        {"each allocation of a client may fail",
+	         each_allocation_of_a_client_may_fail},
+	        {"allocations inside OpenSSL may fail",
+	         allocations_inside_openssl_may_fail},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "shortage", NULL, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"shortage", NULL, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 
 	/* A test hosts the library: it may give OpenSSL an allocator. */

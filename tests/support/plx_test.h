@@ -18,8 +18,8 @@
 
 #include <CUnit/Basic.h>
 
-#define PLX_COVERS(...)                                                                        \
-	do {                                                                                   \
+#define PLX_COVERS(...) \
+	do {            \
 	} while (0)
 
 /** Exit code by which a program says that it could not run here (no rights, no hugepages). */
@@ -28,11 +28,11 @@
 static unsigned plx_test_skipped_cnt;
 
 /** Ends a test without a verdict, with the reason; the runner counts it as skipped. */
-#define PLX_SKIP(why)                                                                          \
-	do {                                                                                   \
-		printf("skipped: %s\n", (why));                                                \
-		plx_test_skipped_cnt++;                                                        \
-		return;                                                                        \
+#define PLX_SKIP(why)                           \
+	do {                                    \
+		printf("skipped: %s\n", (why)); \
+		plx_test_skipped_cnt++;         \
+		return;                         \
 	} while (0)
 
 static inline int
@@ -42,7 +42,8 @@ plx_test_main(CU_SuiteInfo *suites)
 	bool ok;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+	if (CU_initialize_registry() != CUE_SUCCESS ||
+	    CU_register_suites(suites) != CUE_SUCCESS)
 		return EXIT_FAILURE;
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	ok = CU_basic_run_tests() == CUE_SUCCESS;
@@ -54,7 +55,8 @@ plx_test_main(CU_SuiteInfo *suites)
 	if (!ok && failed == 0)
 		failed = 1;
 	printf("\n%u passed, %u failed, %u skipped\n",
-	       run > failed + plx_test_skipped_cnt ? run - failed - plx_test_skipped_cnt : 0,
+	       run > failed + plx_test_skipped_cnt ? run - failed - plx_test_skipped_cnt
+	                                           : 0,
 	       failed, plx_test_skipped_cnt);
 	CU_cleanup_registry();
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -33,8 +33,8 @@ struct plx_attach;
  * @return 0, PLX_E_INVAL, PLX_E_NOMEM, PLX_E_CLOSING when the engine runs already
  * Thread: main. Owns: caller detaches. Errors: as returned.
  */
-PLX_API int plx_app_attach(struct plx_engine *e, uint32_t depth,
-			   struct plx_attach **out) PLX_ON_MAIN;
+PLX_API int plx_app_attach(struct plx_engine *e, uint32_t depth, struct plx_attach **out)
+        PLX_ON_MAIN;
 PLX_API void plx_app_detach(struct plx_attach *a) PLX_ON_MAIN;
 
 /**
@@ -42,8 +42,8 @@ PLX_API void plx_app_detach(struct plx_attach *a) PLX_ON_MAIN;
  * @return events, 0..max
  * Thread: the attachment's. Owns: buf of each event until plx_rbuf_release(). Errors: none.
  */
-PLX_API uint32_t plx_events_take(struct plx_attach *a, struct plx_event *ev,
-				 uint32_t max) PLX_ON_APP;
+PLX_API uint32_t plx_events_take(struct plx_attach *a, struct plx_event *ev, uint32_t max)
+        PLX_ON_APP;
 
 /**
  * plx_events_wait() sleeps until events or send buffers wait, a worker took commands after
@@ -82,8 +82,8 @@ PLX_API void plx_events_wake(struct plx_attach *a) PLX_ANY_THREAD;
  *         PLX_E_CLOSED: the engine stopped; PLX_E_INVAL: no such worker, or the wrong type
  * Thread: the attachment's. Owns: on 0, what ptr names is lent (see event.h). Errors: as above.
  */
-PLX_API int plx_cmd_put(struct plx_attach *a, uint16_t worker,
-			const struct plx_cmd *cmd) PLX_ON_APP;
+PLX_API int plx_cmd_put(struct plx_attach *a, uint16_t worker, const struct plx_cmd *cmd)
+        PLX_ON_APP;
 
 /**
  * plx_rbuf_release() gives a received buffer back to its worker; flow-control credit follows.
@@ -97,8 +97,8 @@ PLX_API void plx_rbuf_release(struct plx_attach *a, struct plx_rbuf *b) PLX_ON_A
  * @return buffers, 0..max
  * Thread: the attachment's. Owns: the buffers are the application's again. Errors: none.
  */
-PLX_API uint32_t plx_sent_take(struct plx_attach *a, struct plx_sbuf **b,
-			       uint32_t max) PLX_ON_APP;
+PLX_API uint32_t plx_sent_take(struct plx_attach *a, struct plx_sbuf **b, uint32_t max)
+        PLX_ON_APP;
 
 /** plx_attach_workers() is the number of workers, 1..PLX_WORKERS_MAX. */
 PLX_API uint16_t plx_attach_workers(const struct plx_attach *a) PLX_ON_APP;

@@ -39,7 +39,7 @@ struct plx_conf;
 /** What application cores exchange with a protocol behind rings. */
 enum plx_ring_kind {
 	PLX_RING_STREAMS = 0, /**< raw streams: PLX_EV_STREAM_*, PLX_CMD_STREAM_* */
-	PLX_RING_H3,	      /**< HTTP/3: PLX_EV_H3_*, PLX_CMD_H3_* */
+	PLX_RING_H3,          /**< HTTP/3: PLX_EV_H3_*, PLX_CMD_H3_* */
 };
 
 /**
@@ -59,9 +59,9 @@ PLX_API void plx_conf_free(struct plx_conf *c) PLX_ON_MAIN;
  * Thread: main. Owns: text is copied. Errors: as returned.
  */
 PLX_API int plx_conf_set(struct plx_conf *c, const char *key, const char *value, char *err,
-			 size_t err_sz) PLX_ON_MAIN;
-PLX_API int plx_conf_load(struct plx_conf *c, const char *file, char *err,
-			  size_t err_sz) PLX_ON_MAIN;
+                         size_t err_sz) PLX_ON_MAIN;
+PLX_API int plx_conf_load(struct plx_conf *c, const char *file, char *err, size_t err_sz)
+        PLX_ON_MAIN;
 
 /**
  * plx_conf_ring() gives a protocol to application cores, plx_conf_app() to an inline
@@ -71,10 +71,10 @@ PLX_API int plx_conf_load(struct plx_conf *c, const char *file, char *err,
  * @return 0, PLX_E_INVAL, PLX_E_FULL more than eight protocols
  * Thread: main. Owns: app and arg outlive the engine. Errors: as returned.
  */
-PLX_API int plx_conf_ring(struct plx_conf *c, const char *alpn,
-			  enum plx_ring_kind kind) PLX_ON_MAIN;
+PLX_API int plx_conf_ring(struct plx_conf *c, const char *alpn, enum plx_ring_kind kind)
+        PLX_ON_MAIN;
 PLX_API int plx_conf_app(struct plx_conf *c, const char *alpn, const struct plx_app *app,
-			 void *arg) PLX_ON_MAIN;
+                         void *arg) PLX_ON_MAIN;
 
 /**
  * plx_conf_listen() accepts connections on a UDP port (host order) with the certificate of
@@ -89,7 +89,7 @@ PLX_API void plx_conf_dial(struct plx_conf *c) PLX_ON_MAIN;
  * number and depth. Thread: main, before rte_eal_init(). Errors: none.
  */
 PLX_API uint32_t plx_conf_mem_mb(const struct plx_conf *c, uint16_t attach_cnt,
-				 uint32_t depth) PLX_ON_MAIN;
+                                 uint32_t depth) PLX_ON_MAIN;
 
 /**
  * plx_engine_open() brings the ports up and makes the engine; workers start later.
@@ -99,8 +99,8 @@ PLX_API uint32_t plx_conf_mem_mb(const struct plx_conf *c, uint16_t attach_cnt,
  *         PLX_E_UNSUPPORTED, PLX_E_NOMEM, each with a sentence that names the fix
  * Thread: main, after rte_eal_init(). Owns: caller frees. Errors: nothing is left behind.
  */
-PLX_API int plx_engine_open(struct plx_engine **out, const struct plx_conf *c, const char *name,
-			    char *err, size_t err_sz) PLX_ON_MAIN;
+PLX_API int plx_engine_open(struct plx_engine **out, const struct plx_conf *c,
+                            const char *name, char *err, size_t err_sz) PLX_ON_MAIN;
 
 /**
  * plx_engine_start() makes the workers and starts them on EAL's worker lcores.
@@ -121,7 +121,8 @@ PLX_API void plx_engine_drain(struct plx_engine *e) PLX_ON_MAIN;
  * @param linger_ms  time that CONNECTION_CLOSE frames get to leave, 0..1000
  * Thread: main. Owns: nothing. Errors: none; a second call does nothing.
  */
-PLX_API void plx_engine_stop(struct plx_engine *e, uint64_t code, uint32_t linger_ms) PLX_ON_MAIN;
+PLX_API void plx_engine_stop(struct plx_engine *e, uint64_t code, uint32_t linger_ms)
+        PLX_ON_MAIN;
 
 /** plx_engine_free() frees workers, attachments and ports; stops first if need be. */
 PLX_API void plx_engine_free(struct plx_engine *e) PLX_ON_MAIN;
@@ -132,7 +133,8 @@ PLX_API void plx_engine_free(struct plx_engine *e) PLX_ON_MAIN;
  * @return the sum; 0 for an unknown name
  * Thread: any while the engine lives. Owns: nothing. Errors: none.
  */
-PLX_API uint64_t plx_engine_counter(const struct plx_engine *e, const char *name) PLX_ANY_THREAD;
+PLX_API uint64_t plx_engine_counter(const struct plx_engine *e, const char *name)
+        PLX_ANY_THREAD;
 
 #ifdef __cplusplus
 }

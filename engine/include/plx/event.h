@@ -59,10 +59,10 @@ enum plx_event_type {
 #define PLX_EVENT_ENUM(name, text) PLX_EV_##name,
 	PLX_EVENT_LIST(PLX_EVENT_ENUM)
 #undef PLX_EVENT_ENUM
-	PLX_EV_CNT
+	        PLX_EV_CNT
 };
 
-#define PLX_EV_FLAG_FIN	   0x01 /**< nothing follows on this direction of the stream */
+#define PLX_EV_FLAG_FIN    0x01 /**< nothing follows on this direction of the stream */
 #define PLX_EV_FLAG_SERVER 0x02 /**< the connection was accepted, not dialed */
 #define PLX_EV_FLAG_BIDI   0x04 /**< the stream is bidirectional */
 #define PLX_EV_FLAG_LOCAL  0x08 /**< the stream was opened by us */
@@ -70,25 +70,26 @@ enum plx_event_type {
 /** Bytes lent by a worker to an application core. */
 struct plx_rbuf {
 	const uint8_t *data; /**< the bytes */
-	uint32_t len;	     /**< bytes at data */
+	uint32_t len;        /**< bytes at data */
 	uint16_t worker;     /**< owner */
-	uint16_t cls;	     /**< the owner's */
+	uint16_t cls;        /**< the owner's */
 	struct plx_conn_id conn;
 	int64_t stream_id;
-	uint32_t credit;	/**< flow-control credit that goes back on release, bytes */
-	uint32_t slot;		/**< the owner's */
-	struct plx_rbuf *next;	/**< the owner's; the application may use it while it holds it */
+	uint32_t credit; /**< flow-control credit that goes back on release, bytes */
+	uint32_t slot;   /**< the owner's */
+	struct plx_rbuf
+	        *next; /**< the owner's; the application may use it while it holds it */
 };
 
 /** Bytes of the application, to be sent. */
 struct plx_sbuf {
-	const uint8_t *data; /**< stays unchanged until the buffer comes back */
-	uint64_t len;	     /**< bytes at data */
-	uint64_t acked;	     /**< the worker's: bytes acknowledged */
-	uint64_t user;	     /**< the application's */
+	const uint8_t *data;     /**< stays unchanged until the buffer comes back */
+	uint64_t len;            /**< bytes at data */
+	uint64_t acked;          /**< the worker's: bytes acknowledged */
+	uint64_t user;           /**< the application's */
 	struct plx_conn_id conn; /**< filled by the worker */
-	int64_t stream_id;	 /**< filled by the worker */
-	struct plx_sbuf *next;	 /**< the worker's while it has the buffer */
+	int64_t stream_id;       /**< filled by the worker */
+	struct plx_sbuf *next;   /**< the worker's while it has the buffer */
 };
 
 /** One field of a header list. Strings are not terminated. */
@@ -100,23 +101,23 @@ struct plx_h3_field {
 
 /** Header list inside a plx_rbuf: data points at this structure. */
 struct plx_h3_head {
-	uint16_t cnt;	 /**< entries of field, pseudo-header fields first */
+	uint16_t cnt;    /**< entries of field, pseudo-header fields first */
 	uint16_t status; /**< response: 100..599; request: 0 */
-	uint32_t bytes;	 /**< sum of names and values */
+	uint32_t bytes;  /**< sum of names and values */
 	struct plx_h3_field field[];
 };
 
 struct plx_event {
-	uint8_t type;	 /**< enum plx_event_type */
-	uint8_t flags;	 /**< PLX_EV_FLAG_* */
+	uint8_t type;    /**< enum plx_event_type */
+	uint8_t flags;   /**< PLX_EV_FLAG_* */
 	uint16_t worker; /**< where it comes from */
-	uint32_t extra;	 /**< CONN_CLOSED, DIAL_FAILED: enum plx_close_by;
+	uint32_t extra;  /**< CONN_CLOSED, DIAL_FAILED: enum plx_close_by;
 			      CMD_FAILED: enum plx_cmd_type */
 	struct plx_conn_id conn;
-	int64_t stream_id; /**< -1 where the event is of the connection */
-	uint64_t user;	   /**< stream: value given when it was opened or by SET_USER;
+	int64_t stream_id;    /**< -1 where the event is of the connection */
+	uint64_t user;        /**< stream: value given when it was opened or by SET_USER;
 				connection: value of the dial */
-	uint64_t code;	   /**< error code where the event has one */
+	uint64_t code;        /**< error code where the event has one */
 	struct plx_rbuf *buf; /**< or NULL */
 	uint64_t conn_user;   /**< connection: value of the dial or of SET_USER */
 	uint64_t pad;
@@ -144,15 +145,15 @@ enum plx_cmd_type {
 #define PLX_CMD_ENUM(name, text) PLX_CMD_##name,
 	PLX_CMD_LIST(PLX_CMD_ENUM)
 #undef PLX_CMD_ENUM
-	PLX_CMD_CNT
+	        PLX_CMD_CNT
 };
 
 #define PLX_CMD_FLAG_FIN 0x01
 #define PLX_CMD_FLAG_UNI 0x02 /**< STREAM_OPEN: unidirectional */
 
 struct plx_cmd {
-	uint8_t type;	 /**< enum plx_cmd_type */
-	uint8_t flags;	 /**< PLX_CMD_FLAG_* */
+	uint8_t type;    /**< enum plx_cmd_type */
+	uint8_t flags;   /**< PLX_CMD_FLAG_* */
 	uint16_t attach; /**< filled by plx_cmd_put */
 	uint32_t pad;
 	struct plx_conn_id conn;
@@ -178,11 +179,11 @@ struct plx_h3_msg {
 /** A dial: where to, and how. One heap block, owned as struct plx_h3_msg is. */
 struct plx_dial {
 	struct plx_addr remote;
-	struct plx_addr local;	/**< family NONE: the engine chooses address and port */
-	char sni[256];		/**< terminated */
-	char alpn[16];		/**< terminated, "h3" */
-	bool verify;		/**< check the certificate against the trust store and sni */
-	uint32_t handshake_ms;	/**< 0 = the endpoint's default */
+	struct plx_addr local; /**< family NONE: the engine chooses address and port */
+	char sni[256];         /**< terminated */
+	char alpn[16];         /**< terminated, "h3" */
+	bool verify;           /**< check the certificate against the trust store and sni */
+	uint32_t handshake_ms; /**< 0 = the endpoint's default */
 };
 
 #ifdef __cplusplus

@@ -11,7 +11,7 @@
 #include "plx_test.h"
 #include "plx_test_eal.h"
 
-#define BODY_SZ	     (256 << 10)
+#define BODY_SZ      (256 << 10)
 #define WORKERS_MAX  2
 #define RUN_LIMIT_NS (20 * PLX_NS_PER_S)
 
@@ -72,14 +72,14 @@ msg(const char *const *nv, uint16_t cnt)
 }
 
 static int
-put(struct end *e, uint16_t worker, enum plx_cmd_type type, struct plx_conn_id conn, int64_t sid,
-    void *ptr, bool fin)
+put(struct end *e, uint16_t worker, enum plx_cmd_type type, struct plx_conn_id conn,
+    int64_t sid, void *ptr, bool fin)
 {
-	struct plx_cmd cmd = { .type = (uint8_t)type,
-			       .flags = fin ? PLX_CMD_FLAG_FIN : 0,
-			       .conn = conn,
-			       .stream_id = sid,
-			       .ptr = ptr };
+	struct plx_cmd cmd = {.type = (uint8_t)type,
+	                      .flags = fin ? PLX_CMD_FLAG_FIN : 0,
+	                      .conn = conn,
+	                      .stream_id = sid,
+	                      .ptr = ptr};
 
 	return plx_cmd_put(e->attach, worker, &cmd);
 }
@@ -94,35 +94,36 @@ dial(struct rig *r, uint16_t worker)
 	inet_pton(AF_INET, "192.0.2.1", d->remote.ip);
 	snprintf(d->sni, sizeof(d->sni), "test.pollux");
 	snprintf(d->alpn, sizeof(d->alpn), "h3");
-	CU_ASSERT_EQUAL(put(&r->client, worker, PLX_CMD_DIAL, PLX_CONN_NONE, -1, d, false), 0);
+	CU_ASSERT_EQUAL(put(&r->client, worker, PLX_CMD_DIAL, PLX_CONN_NONE, -1, d, false),
+	                0);
 }
 
 static void
 request(struct rig *r, const struct plx_event *ev)
 {
-	static const char *const f[] = { ":method",    "GET",	      ":scheme", "https",
-					 ":authority", "test.pollux", ":path",	 "/" };
+	static const char *const f[] = {":method",    "GET",         ":scheme", "https",
+	                                ":authority", "test.pollux", ":path",   "/"};
 
-	CU_ASSERT_EQUAL(put(&r->client, ev->worker, PLX_CMD_H3_REQUEST, ev->conn, -1, msg(f, 4),
-			    true),
-			0);
+	CU_ASSERT_EQUAL(put(&r->client, ev->worker, PLX_CMD_H3_REQUEST, ev->conn, -1,
+	                    msg(f, 4), true),
+	                0);
 }
 
 static void
 respond(struct rig *r, const struct plx_event *ev)
 {
-	static const char *const f[] = { ":status", "200" };
+	static const char *const f[] = {":status", "200"};
 	struct send *s = calloc(1, sizeof(*s));
 
 	s->rig = r;
 	s->sb.data = r->body;
 	s->sb.len = BODY_SZ;
-	CU_ASSERT_EQUAL(put(&r->server, ev->worker, PLX_CMD_H3_RESPONSE, ev->conn, ev->stream_id,
-			    msg(f, 1), false),
-			0);
-	CU_ASSERT_EQUAL(put(&r->server, ev->worker, PLX_CMD_H3_BODY, ev->conn, ev->stream_id,
-			    &s->sb, true),
-			0);
+	CU_ASSERT_EQUAL(put(&r->server, ev->worker, PLX_CMD_H3_RESPONSE, ev->conn,
+	                    ev->stream_id, msg(f, 1), false),
+	                0);
+	CU_ASSERT_EQUAL(put(&r->server, ev->worker, PLX_CMD_H3_BODY, ev->conn,
+	                    ev->stream_id, &s->sb, true),
+	                0);
 }
 
 static void
@@ -172,7 +173,8 @@ turn(struct rig *r, struct end *e)
 {
 	struct plx_event ev[32];
 	struct plx_sbuf *sb[32];
-	unsigned n = plx_events_take(e->attach, ev, 32), m = plx_sent_take(e->attach, sb, 32);
+	unsigned n = plx_events_take(e->attach, ev, 32),
+	         m = plx_sent_take(e->attach, sb, 32);
 
 	for (unsigned i = 0; i < n; i++)
 		on_event(r, e, &ev[i]);
@@ -196,7 +198,8 @@ run_until(struct rig *r, const unsigned *what, unsigned value)
 }
 
 static void
-make_engine(struct rig *r, struct end *e, bool server, uint16_t workers, unsigned first_lcore)
+make_engine(struct rig *r, struct end *e, bool server, uint16_t workers,
+            unsigned first_lcore)
 {
 	struct plx_engine_cfg c;
 	char err[256] = "";
@@ -235,15 +238,16 @@ make_engine(struct rig *r, struct end *e, bool server, uint16_t workers, unsigne
 }
 
 static void
-make_rig(struct rig *r, uint16_t server_workers, uint8_t spread, const struct plx_sim_link *link)
+make_rig(struct rig *r, uint16_t server_workers, uint8_t spread,
+         const struct plx_sim_link *link)
 {
-	struct plx_sim_cfg sc = { .name = "teng",
-				  .ports = 2,
-				  .queues = { server_workers, 1 },
-				  .spread = { spread, PLX_SIM_SPREAD_ZERO },
-				  .seed = 7,
-				  .ring_cnt = 1024,
-				  .socket_id = -1 };
+	struct plx_sim_cfg sc = {.name = "teng",
+	                         .ports = 2,
+	                         .queues = {server_workers, 1},
+	                         .spread = {spread, PLX_SIM_SPREAD_ZERO},
+	                         .seed = 7,
+	                         .ring_cnt = 1024,
+	                         .socket_id = -1};
 
 	memset(r, 0, sizeof(*r));
 	if (link != NULL)
@@ -251,7 +255,7 @@ make_rig(struct rig *r, uint16_t server_workers, uint8_t spread, const struct pl
 	r->body = malloc(BODY_SZ);
 	memset(r->body, 0xa7, BODY_SZ);
 	CU_ASSERT_EQUAL_FATAL(
-		plx_tls_self_signed("test.pollux", true, NULL, &r->cert, &r->key), 0);
+	        plx_tls_self_signed("test.pollux", true, NULL, &r->cert, &r->key), 0);
 	CU_ASSERT_EQUAL_FATAL(plx_sim_new(&r->sim, &sc), 0);
 	make_engine(r, &r->server, true, server_workers, 1);
 	make_engine(r, &r->client, false, 1, 1 + WORKERS_MAX);
@@ -300,7 +304,8 @@ two_engines_live_and_end_twice_in_one_process(void)
 
 		make_rig(&r, 1, PLX_SIM_SPREAD_ZERO, NULL);
 		fetch(&r, 4);
-		CU_ASSERT_EQUAL(plx_engine_count(r.server.engine, PLX_COUNT_handshakes_done), 4);
+		CU_ASSERT_EQUAL(
+		        plx_engine_count(r.server.engine, PLX_COUNT_handshakes_done), 4);
 		free_rig(&r);
 	}
 }
@@ -320,20 +325,21 @@ a_packet_on_the_wrong_queue_reaches_the_worker_that_owns_it(void)
 	CU_ASSERT_TRUE(handed > 0);
 	CU_ASSERT_EQUAL(handed, taken);
 	for (uint16_t w = 0; w < 2; w++)
-		CU_ASSERT_TRUE(plx_obs_get(plx_worker_obs(plx_engine_worker(r.server.engine, w)),
-					   PLX_COUNT_conns_accepted) > 0);
+		CU_ASSERT_TRUE(
+		        plx_obs_get(plx_worker_obs(plx_engine_worker(r.server.engine, w)),
+		                    PLX_COUNT_conns_accepted) > 0);
 	free_rig(&r);
 }
 
 static void
 a_wire_that_loses_and_reorders_only_slows_things_down(void)
 {
-	const struct plx_sim_link bad = { .loss_ppm = 20000,
-					  .reorder_ppm = 20000,
-					  .reorder_ns = 300000,
-					  .dup_ppm = 5000,
-					  .corrupt_ppm = 5000,
-					  .delay_ns = 100000 };
+	const struct plx_sim_link bad = {.loss_ppm = 20000,
+	                                 .reorder_ppm = 20000,
+	                                 .reorder_ns = 300000,
+	                                 .dup_ppm = 5000,
+	                                 .corrupt_ppm = 5000,
+	                                 .delay_ns = 100000};
 	struct rig r;
 
 	PLX_COVERS("IC-transferloss", "IC-transfercorruption");
@@ -362,7 +368,7 @@ a_busy_lcore_is_refused_with_the_fix(void)
 	struct plx_engine_cfg c;
 	struct plx_engine *e;
 	struct plx_sim *sim;
-	const struct plx_sim_cfg sc = { .name = "tbusy", .ports = 2, .socket_id = -1 };
+	const struct plx_sim_cfg sc = {.name = "tbusy", .ports = 2, .socket_id = -1};
 	char err[256] = "";
 
 	make_rig(&r, 1, PLX_SIM_SPREAD_ZERO, NULL);
@@ -393,19 +399,20 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "two engines live and end twice in one process",
-		  two_engines_live_and_end_twice_in_one_process },
-		{ "a packet on the wrong queue reaches the worker that owns it",
-		  a_packet_on_the_wrong_queue_reaches_the_worker_that_owns_it },
-		{ "a wire that loses and reorders only slows things down",
-		  a_wire_that_loses_and_reorders_only_slows_things_down },
-		{ "a stopped engine says goodbye", a_stopped_engine_says_goodbye },
-		{ "a busy lcore is refused with the fix", a_busy_lcore_is_refused_with_the_fix },
-		CU_TEST_INFO_NULL,
+	        {"two engines live and end twice in one process",
+	         two_engines_live_and_end_twice_in_one_process},
+	        {"a packet on the wrong queue reaches the worker that owns it",
+	         a_packet_on_the_wrong_queue_reaches_the_worker_that_owns_it},
+	        {"a wire that loses and reorders only slows things down",
+	         a_wire_that_loses_and_reorders_only_slows_things_down},
+	        {"a stopped engine says goodbye", a_stopped_engine_says_goodbye},
+	        {"a busy lcore is refused with the fix",
+	         a_busy_lcore_is_refused_with_the_fix},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "engine", NULL, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"engine", NULL, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 	int rc;
 

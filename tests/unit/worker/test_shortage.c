@@ -52,12 +52,12 @@ mean_tx(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m, uint16_t cnt)
 static void
 make(struct rig *r, uint32_t pool_cnt)
 {
-	struct plx_sim_cfg sc = { .name = "short",
-				  .ports = 2,
-				  .seed = 5,
-				  .pool_cnt = pool_cnt,
-				  .ring_cnt = 256,
-				  .socket_id = -1 };
+	struct plx_sim_cfg sc = {.name = "short",
+	                         .ports = 2,
+	                         .seed = 5,
+	                         .pool_cnt = pool_cnt,
+	                         .ring_cnt = 256,
+	                         .socket_id = -1};
 	char err[256];
 
 	memset(r, 0, sizeof(*r));
@@ -70,15 +70,15 @@ make(struct rig *r, uint32_t pool_cnt)
 	CU_ASSERT_EQUAL_FATAL(plx_tls_self_signed("t", true, NULL, &r->cert, &r->key), 0);
 	r->pool_avail = rte_mempool_avail_count(plx_sim_pool(r->sim));
 	for (int s = 0; s < SIDES; s++) {
-		struct plx_worker_cfg c = { .worker_cnt = 1, .port_cnt = 1, .proto_cnt = 1 };
+		struct plx_worker_cfg c = {.worker_cnt = 1, .port_cnt = 1, .proto_cnt = 1};
 
 		r->pio[s] = plx_sim_port(r->sim, (uint16_t)s);
 		r->proto[s] = (struct plx_proto){
-			"t", s == SERVER ? &plx_testapp_server : &plx_testapp_client, &r->app[s]
-		};
+		        "t", s == SERVER ? &plx_testapp_server : &plx_testapp_client,
+		        &r->app[s]};
 		r->net[s].addr[0].addr.family = PLX_FAMILY_IPV4;
 		inet_pton(AF_INET, s == SERVER ? "192.0.2.1" : "192.0.2.2",
-			  r->net[s].addr[0].addr.ip);
+		          r->net[s].addr[0].addr.ip);
 		r->net[s].addr[0].prefix_len = 24;
 		r->net[s].addr_cnt = 1;
 		r->net[s].port_be[0] = htons(443);
@@ -87,9 +87,8 @@ make(struct rig *r, uint32_t pool_cnt)
 		r->net[s].ttl = 64;
 		r->net[s].icmp_rate = 100;
 		CU_ASSERT_EQUAL_FATAL(plx_neigh_new(&r->neigh[s], 64), 0);
-		r->tls[s] = (struct plx_tls_cfg){ .server = s == SERVER,
-						  .cert_pem = r->cert,
-						  .key_pem = r->key };
+		r->tls[s] = (struct plx_tls_cfg){
+		        .server = s == SERVER, .cert_pem = r->cert, .key_pem = r->key};
 		plx_quic_cfg_init(&c.quic);
 		c.quic.conns_max = 64;
 		c.quic.server = s == SERVER;
@@ -118,7 +117,8 @@ turn(struct rig *r)
 {
 	uint64_t next = PLX_TIME_NEVER;
 
-	if (plx_worker_turn(r->w[SERVER], r->now) + plx_worker_turn(r->w[CLIENT], r->now) > 0) {
+	if (plx_worker_turn(r->w[SERVER], r->now) + plx_worker_turn(r->w[CLIENT], r->now) >
+	    0) {
 		r->now += 10000;
 	} else {
 		uint64_t t = plx_sim_next(r->sim);
@@ -129,8 +129,9 @@ turn(struct rig *r)
 			next = t < next ? t : next;
 		}
 		/* Neighbours and pacing have no deadline that is seen here. */
-		r->now = next > r->now && next < r->now + PLX_NS_PER_MS ? next :
-									   r->now + PLX_NS_PER_MS;
+		r->now = next > r->now && next < r->now + PLX_NS_PER_MS
+		                 ? next
+		                 : r->now + PLX_NS_PER_MS;
 	}
 	plx_clock_set(&r->clock, r->now);
 }
@@ -138,17 +139,18 @@ turn(struct rig *r)
 static void
 dial(struct rig *r)
 {
-	struct plx_quic_dial d = { .sni = "t", .alpn = "t",
-				   .on_failed = plx_testapp_failed,
-				   .on_failed_arg = &r->app[CLIENT] };
+	struct plx_quic_dial d = {.sni = "t",
+	                          .alpn = "t",
+	                          .on_failed = plx_testapp_failed,
+	                          .on_failed_arg = &r->app[CLIENT]};
 	struct plx_conn_id id;
 
 	d.path.local = r->net[CLIENT].addr[0].addr;
 	d.path.local.port_be = htons(50000);
 	d.path.remote = r->net[SERVER].addr[0].addr;
 	d.path.remote.port_be = htons(443);
-	CU_ASSERT_EQUAL_FATAL(
-		plx_quic_dial(plx_worker_quic(r->w[CLIENT]), &d, r->now, &id), 0);
+	CU_ASSERT_EQUAL_FATAL(plx_quic_dial(plx_worker_quic(r->w[CLIENT]), &d, r->now, &id),
+	                      0);
 }
 
 static void
@@ -157,7 +159,8 @@ transfer(struct rig *r)
 	uint64_t end = r->now + 300 * PLX_NS_PER_S, want = r->app[CLIENT].streams_done + 4;
 
 	dial(r);
-	while (r->app[CLIENT].streams_done < want && r->app[CLIENT].failed == 0 && r->now < end)
+	while (r->app[CLIENT].streams_done < want && r->app[CLIENT].failed == 0 &&
+	       r->now < end)
 		turn(r);
 	CU_ASSERT_EQUAL(r->app[CLIENT].streams_done, want);
 	CU_ASSERT_EQUAL(r->app[CLIENT].mismatches + r->app[SERVER].mismatches, 0);
@@ -170,7 +173,8 @@ end(struct rig *r)
 		plx_worker_free(r->w[s]);
 		plx_neigh_free(r->neigh[s]);
 	}
-	for (uint64_t until = r->now + PLX_NS_PER_S; r->now < until; r->now += PLX_NS_PER_MS) {
+	for (uint64_t until = r->now + PLX_NS_PER_S; r->now < until;
+	     r->now += PLX_NS_PER_MS) {
 		struct rte_mbuf *m[32];
 
 		/* Frames under way arrive at nobody; they must not be missing from the pool. */
@@ -223,7 +227,7 @@ a_port_that_takes_little_loses_little_and_leaks_nothing(void)
 
 	PLX_COVERS("F3", "S0-46");
 	make(&r, 2047);
-	mean = (struct mean_port){ .real = r.pio[SERVER]->ops, .ops = *r.pio[SERVER]->ops };
+	mean = (struct mean_port){.real = r.pio[SERVER]->ops, .ops = *r.pio[SERVER]->ops};
 	mean.ops.tx_burst = mean_tx;
 	r.pio[SERVER]->ops = &mean.ops;
 	transfer(&r);
@@ -236,15 +240,15 @@ int
 main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "a pool that is nearly empty slows down and recovers",
-		  a_pool_that_is_nearly_empty_slows_down_and_recovers },
-		{ "a port that takes little loses little and leaks nothing",
-		  a_port_that_takes_little_loses_little_and_leaks_nothing },
-		CU_TEST_INFO_NULL,
+	        {"a pool that is nearly empty slows down and recovers",
+	         a_pool_that_is_nearly_empty_slows_down_and_recovers},
+	        {"a port that takes little loses little and leaks nothing",
+	         a_port_that_takes_little_loses_little_and_leaks_nothing},
+	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-		{ "shortage of a worker", NULL, NULL, NULL, NULL, tests },
-		CU_SUITE_INFO_NULL,
+	        {"shortage of a worker", NULL, NULL, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
 	};
 	int rc;
 

@@ -30,11 +30,12 @@ static int
 open_beneath(int root_fd, const char *path)
 {
 	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+	        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
 
-	return (int)syscall(SYS_openat2, root_fd, path[0] == '\0' ? "." : path, &how, sizeof(how));
+	return (int)syscall(SYS_openat2, root_fd, path[0] == '\0' ? "." : path, &how,
+	                    sizeof(how));
 }
 
 static void
@@ -65,7 +66,7 @@ do_read(struct plx_io_job *j)
 	j->done = 0;
 	while (j->done < j->len) {
 		ssize_t n = pread(j->fd, j->buf + j->done, j->len - j->done,
-				  (off_t)(j->off + j->done));
+		                  (off_t)(j->off + j->done));
 
 		if (n < 0 && errno == EINTR)
 			continue;

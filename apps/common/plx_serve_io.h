@@ -20,22 +20,22 @@
 
 enum plx_io_op {
 	PLX_IO_OPEN = 0, /**< path below root -> fd, size */
-	PLX_IO_READ,	 /**< fd, off, buf, len -> done */
-	PLX_IO_CLOSE,	 /**< fd; the job is freed with free(), it does not come back */
+	PLX_IO_READ,     /**< fd, off, buf, len -> done */
+	PLX_IO_CLOSE,    /**< fd; the job is freed with free(), it does not come back */
 };
 
 struct plx_io_job {
 	struct plx_io_job *next;
 	struct plx_io_client *client;
-	uint8_t op;	  /**< enum plx_io_op */
-	int err;	  /**< [out] 0 or errno */
-	int fd;		  /**< OPEN: [out] */
-	uint64_t off;	  /**< READ: bytes from the start */
-	uint64_t size;	  /**< OPEN: [out] bytes of the file */
-	uint8_t *buf;	  /**< READ */
-	size_t len;	  /**< READ: bytes wanted */
-	size_t done;	  /**< READ: [out] bytes read; below len only at the end of the file */
-	char path[1024];  /**< OPEN: relative to root, terminated */
+	uint8_t op;    /**< enum plx_io_op */
+	int err;       /**< [out] 0 or errno */
+	int fd;        /**< OPEN: [out] */
+	uint64_t off;  /**< READ: bytes from the start */
+	uint64_t size; /**< OPEN: [out] bytes of the file */
+	uint8_t *buf;  /**< READ */
+	size_t len;    /**< READ: bytes wanted */
+	size_t done;   /**< READ: [out] bytes read; below len only at the end of the file */
+	char path[1024]; /**< OPEN: relative to root, terminated */
 };
 
 struct plx_io_pool;
@@ -44,7 +44,7 @@ struct plx_io_pool;
 struct plx_io_client {
 	pthread_mutex_t lock;
 	struct plx_io_job *head, *tail; /**< finished, under lock */
-	struct plx_attach *wake;	/**< is woken when a job finishes */
+	struct plx_attach *wake;        /**< is woken when a job finishes */
 };
 
 /**
@@ -55,7 +55,8 @@ struct plx_io_client {
  *         PLX_E_NOMEM
  * Thread: main. Owns: caller frees. Errors: as returned.
  */
-int plx_io_pool_new(struct plx_io_pool **out, const char *root, unsigned threads) PLX_ON_MAIN;
+int plx_io_pool_new(struct plx_io_pool **out, const char *root, unsigned threads)
+        PLX_ON_MAIN;
 /** Waits for the jobs in hand and ends the threads. */
 void plx_io_pool_free(struct plx_io_pool *p) PLX_ON_MAIN;
 

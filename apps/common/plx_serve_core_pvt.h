@@ -16,7 +16,7 @@
 enum plx_serve_kind {
 	PLX_SERVE_NOTHING = 0, /**< a response without body, or with the text in note */
 	PLX_SERVE_FILE,
-	PLX_SERVE_BYTES,   /**< /stream-bytes/N */
+	PLX_SERVE_BYTES, /**< /stream-bytes/N */
 	PLX_SERVE_ECHO,
 	PLX_SERVE_DISCARD,
 };
@@ -25,9 +25,9 @@ enum plx_serve_kind {
 struct plx_serve_out {
 	struct plx_sbuf sb; /* first: plx_sent_take() gives its address */
 	struct plx_serve_req *req;
-	struct plx_rbuf *echo;	    /* released when the bytes are acknowledged */
+	struct plx_rbuf *echo;      /* released when the bytes are acknowledged */
 	struct plx_serve_out *next; /* free list */
-	uint8_t *mem;		    /* PLX_SERVE_BUF_SZ bytes, NULL for those that need none */
+	uint8_t *mem; /* PLX_SERVE_BUF_SZ bytes, NULL for those that need none */
 };
 
 struct plx_serve_key {
@@ -40,22 +40,22 @@ struct plx_serve_req {
 	UT_hash_handle hh;
 	struct plx_serve_req *wait_next; /* queue for buffers or room in a command ring */
 	struct plx_io_job job;
-	uint64_t size;	   /* bytes of the body to send */
+	uint64_t size;     /* bytes of the body to send */
 	uint64_t read_off; /* bytes read or generated */
 	uint64_t rx_bytes;
 	struct plx_rbuf *rx_head, *rx_tail; /* echo: received, not yet on its way back */
-	struct plx_serve_out *ready;	    /* filled, waits for room in the command ring */
+	struct plx_serve_out *ready;        /* filled, waits for room in the command ring */
 	uint16_t status;
 	uint16_t out_cnt; /* buffers on their way */
-	uint8_t kind;	  /* enum plx_serve_kind */
-	bool head_only;	  /* HEAD */
-	bool head_due;	  /* the response waits to be sent */
-	bool fin_due;	  /* FIN without bytes waits to be sent */
+	uint8_t kind;     /* enum plx_serve_kind */
+	bool head_only;   /* HEAD */
+	bool head_due;    /* the response waits to be sent */
+	bool fin_due;     /* FIN without bytes waits to be sent */
 	bool rx_fin;
 	bool io_busy;
-	bool waiting; /* is in the wait queue */
-	bool closed;  /* the stream is gone; freed when nothing is on its way */
-	bool done;    /* the whole response was handed over */
+	bool waiting;  /* is in the wait queue */
+	bool closed;   /* the stream is gone; freed when nothing is on its way */
+	bool done;     /* the whole response was handed over */
 	char note[32]; /* small body */
 	const char *type;
 };
@@ -70,7 +70,7 @@ struct plx_serve_core {
 	struct plx_serve_out *free_bufs;  /* with mem */
 	struct plx_serve_out *free_plain; /* without */
 	struct plx_serve_out *all;
-	uint8_t *mem;	/* of all buffers */
+	uint8_t *mem;   /* of all buffers */
 	uint8_t *bytes; /* PLX_SERVE_BUF_SZ times 0x57 */
 	_Atomic uint64_t active;
 	_Atomic bool stop;
@@ -79,7 +79,7 @@ struct plx_serve_core {
 
 /** plx_serve_req.c: a request begins; head is valid during the call. */
 void plx_serve_begin(struct plx_serve_core *c, const struct plx_event *ev,
-		     const struct plx_h3_head *head);
+                     const struct plx_h3_head *head);
 /** Does what can be done for a request now; queues it when something is short. */
 void plx_serve_pump(struct plx_serve_core *c, struct plx_serve_req *r);
 /** A file job came back. */

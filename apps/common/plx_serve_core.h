@@ -28,7 +28,7 @@
 /** File bytes in one send buffer: 45 packets, one QUIC send quantum. */
 #define PLX_SERVE_BUF_SZ 65536
 /** Buffers of a core, 64 MiB: what 128 transfers keep in flight at PLX_SERVE_WINDOW each. */
-#define PLX_SERVE_BUFS 1024
+#define PLX_SERVE_BUFS   1024
 /** Buffers that one request may have on its way: 512 KiB covers 4 Gbit/s at 1 ms. */
 #define PLX_SERVE_WINDOW 8
 
@@ -49,8 +49,8 @@ struct plx_serve_core;
  * Thread: main. Owns: caller frees after run() returned and after the pool was freed, which
  *         waits for the jobs that still name requests; a outlives the core.
  */
-int plx_serve_core_new(struct plx_serve_core **out, struct plx_attach *a, struct plx_io_pool *io,
-		       bool has_root) PLX_ON_MAIN;
+int plx_serve_core_new(struct plx_serve_core **out, struct plx_attach *a,
+                       struct plx_io_pool *io, bool has_root) PLX_ON_MAIN;
 void plx_serve_core_free(struct plx_serve_core *c) PLX_ON_MAIN;
 
 /** plx_serve_core_run() works until plx_serve_core_stop(); arg is the core. Returns NULL. */
@@ -59,6 +59,7 @@ void plx_serve_core_stop(struct plx_serve_core *c) PLX_ANY_THREAD;
 
 /** Requests in hand now. Thread: any. */
 uint64_t plx_serve_core_active(const struct plx_serve_core *c) PLX_ANY_THREAD;
-const struct plx_serve_stats *plx_serve_core_stats(const struct plx_serve_core *c) PLX_ANY_THREAD;
+const struct plx_serve_stats *plx_serve_core_stats(const struct plx_serve_core *c)
+        PLX_ANY_THREAD;
 
 #endif

@@ -16,7 +16,7 @@ static void
 add(_Atomic uint64_t *c, uint64_t n)
 {
 	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
-			      memory_order_relaxed);
+	                      memory_order_relaxed);
 }
 
 static void
@@ -34,17 +34,17 @@ wait_later(struct plx_serve_core *c, struct plx_serve_req *r)
 }
 
 static int
-put(struct plx_serve_core *c, struct plx_serve_req *r, enum plx_cmd_type type, void *ptr, bool fin,
-    uint64_t code)
+put(struct plx_serve_core *c, struct plx_serve_req *r, enum plx_cmd_type type, void *ptr,
+    bool fin, uint64_t code)
 {
-	struct plx_conn_id conn = { r->key.conn };
+	struct plx_conn_id conn = {r->key.conn};
 	struct plx_cmd cmd = {
-		.type = (uint8_t)type,
-		.flags = fin ? PLX_CMD_FLAG_FIN : 0,
-		.conn = conn,
-		.stream_id = r->key.stream_id,
-		.code = code,
-		.ptr = ptr,
+	        .type = (uint8_t)type,
+	        .flags = fin ? PLX_CMD_FLAG_FIN : 0,
+	        .conn = conn,
+	        .stream_id = r->key.stream_id,
+	        .code = code,
+	        .ptr = ptr,
 	};
 
 	return plx_cmd_put(c->attach, plx_conn_id_worker(conn), &cmd);
@@ -59,7 +59,7 @@ take_out(struct plx_serve_core *c, struct plx_serve_req *r, bool with_mem)
 	if (o == NULL)
 		return NULL;
 	*list = o->next;
-	o->sb = (struct plx_sbuf){ 0 };
+	o->sb = (struct plx_sbuf){0};
 	o->req = r;
 	o->echo = NULL;
 	return o;
@@ -144,7 +144,7 @@ static bool
 send_head(struct plx_serve_core *c, struct plx_serve_req *r)
 {
 	char status[8], length[24];
-	struct plx_h3_pair f[4] = { { ":status", status }, { "server", "pollux" } };
+	struct plx_h3_pair f[4] = {{":status", status}, {"server", "pollux"}};
 	uint16_t cnt = 2;
 	struct plx_h3_msg *m;
 	bool fin;
@@ -153,10 +153,10 @@ send_head(struct plx_serve_core *c, struct plx_serve_req *r)
 	snprintf(status, sizeof(status), "%u", r->status);
 	if (r->kind != PLX_SERVE_ECHO) {
 		snprintf(length, sizeof(length), "%" PRIu64, r->size);
-		f[cnt++] = (struct plx_h3_pair){ "content-length", length };
+		f[cnt++] = (struct plx_h3_pair){"content-length", length};
 	}
 	if (r->type != NULL)
-		f[cnt++] = (struct plx_h3_pair){ "content-type", r->type };
+		f[cnt++] = (struct plx_h3_pair){"content-type", r->type};
 	m = plx_h3_msg_make(f, cnt);
 	if (m == NULL) {
 		wait_later(c, r);
@@ -177,7 +177,8 @@ send_head(struct plx_serve_core *c, struct plx_serve_req *r)
 
 /* @return true when the buffer is on its way */
 static bool
-send_out(struct plx_serve_core *c, struct plx_serve_req *r, struct plx_serve_out *o, bool fin)
+send_out(struct plx_serve_core *c, struct plx_serve_req *r, struct plx_serve_out *o,
+         bool fin)
 {
 	if (put(c, r, PLX_CMD_H3_BODY, &o->sb, fin, 0) != 0) {
 		r->ready = o;
@@ -217,7 +218,8 @@ pump_file(struct plx_serve_core *c, struct plx_serve_req *r)
 static void
 pump_bytes(struct plx_serve_core *c, struct plx_serve_req *r)
 {
-	const uint8_t *src = r->kind == PLX_SERVE_BYTES ? c->bytes : (const uint8_t *)r->note;
+	const uint8_t *src =
+	        r->kind == PLX_SERVE_BYTES ? c->bytes : (const uint8_t *)r->note;
 
 	while (r->read_off < r->size && r->out_cnt < PLX_SERVE_WINDOW) {
 		struct plx_serve_out *o = take_out(c, r, false);
@@ -317,11 +319,11 @@ type_of(const char *path)
 	static const struct {
 		const char *ext, *type;
 	} map[] = {
-		{ ".html", "text/html" },	 { ".css", "text/css" },
-		{ ".js", "text/javascript" },	 { ".json", "application/json" },
-		{ ".txt", "text/plain" },	 { ".svg", "image/svg+xml" },
-		{ ".png", "image/png" },	 { ".jpg", "image/jpeg" },
-		{ ".wasm", "application/wasm" },
+	        {".html", "text/html"},        {".css", "text/css"},
+	        {".js", "text/javascript"},    {".json", "application/json"},
+	        {".txt", "text/plain"},        {".svg", "image/svg+xml"},
+	        {".png", "image/png"},         {".jpg", "image/jpeg"},
+	        {".wasm", "application/wasm"},
 	};
 	size_t len = strlen(path);
 
@@ -411,7 +413,8 @@ route(struct plx_serve_core *c, struct plx_serve_req *r, const struct plx_h3_hea
 			r->kind = PLX_SERVE_ECHO;
 			answer(c, r, 200, NULL);
 		} else if (plx_h3_is(path, "/discard")) {
-			r->kind = PLX_SERVE_DISCARD; /* answered when the body is complete */
+			r->kind =
+			        PLX_SERVE_DISCARD; /* answered when the body is complete */
 			if (r->rx_fin)
 				answer(c, r, 200, "0\n");
 		} else {
@@ -436,16 +439,16 @@ route(struct plx_serve_core *c, struct plx_serve_req *r, const struct plx_h3_hea
 
 void
 plx_serve_begin(struct plx_serve_core *c, const struct plx_event *ev,
-		const struct plx_h3_head *head)
+                const struct plx_h3_head *head)
 {
 	struct plx_serve_req *r = calloc(1, sizeof(*r));
 
 	add(&c->stats.requests, 1);
 	if (r == NULL) {
-		struct plx_cmd cmd = { .type = PLX_CMD_H3_CANCEL,
-				       .conn = ev->conn,
-				       .stream_id = ev->stream_id,
-				       .code = H3_INTERNAL_ERROR };
+		struct plx_cmd cmd = {.type = PLX_CMD_H3_CANCEL,
+		                      .conn = ev->conn,
+		                      .stream_id = ev->stream_id,
+		                      .code = H3_INTERNAL_ERROR};
 
 		/* Out of memory and out of ring: the client's own timeout ends it. */
 		(void)plx_cmd_put(c->attach, ev->worker, &cmd);
