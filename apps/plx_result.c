@@ -2,9 +2,11 @@
 #include "plx_result.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -125,6 +127,35 @@ plx_result_hist(const struct plx_hist *h)
 	                 (json_int_t)plx_hist_percentile(h, 99.9));
 }
 
+/* The name that the file has until it is whole. */
+static void
+temp_name(const struct plx_app_ctx *ctx, char *buf, size_t sz)
+{
+	snprintf(buf, sz, "%.1000s.%ld", ctx->cfg.telemetry.result, (long)getpid());
+}
+
+int
+plx_result_check(const struct plx_app_ctx *ctx)
+{
+	char tmp[1024];
+	struct stat st;
+	int fd;
+
+	if (ctx->cfg.telemetry.result[0] == '\0')
+		return 0;
+	if (stat(ctx->cfg.telemetry.result, &st) == 0 && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return PLX_E_IO;
+	}
+	temp_name(ctx, tmp, sizeof(tmp));
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return PLX_E_IO;
+	close(fd);
+	unlink(tmp);
+	return 0;
+}
+
 int
 plx_result_write(struct plx_app_ctx *ctx, json_t *root, enum plx_exit exit_code)
 {
@@ -138,7 +169,7 @@ plx_result_write(struct plx_app_ctx *ctx, json_t *root, enum plx_exit exit_code)
 	json_object_set_new(run, "interrupted", json_boolean(plx_app_stopping(ctx)));
 	if (*path == '\0')
 		return 0;
-	snprintf(tmp, sizeof(tmp), "%.1000s.%ld", path, (long)getpid());
+	temp_name(ctx, tmp, sizeof(tmp));
 	if (json_dump_file(root, tmp, JSON_INDENT(2)) == 0 && rename(tmp, path) == 0)
 		return 0;
 	plx_fail(PLX_EXIT_FAILED,

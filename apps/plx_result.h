@@ -37,6 +37,15 @@ json_t *plx_result_new(const struct plx_app_ctx *ctx) PLX_ON_MAIN;
 json_t *plx_result_hist(const struct plx_hist *h) PLX_ON_MAIN;
 
 /**
+ * plx_result_check() says before a run whether its result file can be written, so that nobody
+ * waits for numbers that are lost then.
+ *
+ * @return 0 (also when telemetry.result is empty); PLX_E_IO, errno says why
+ * Thread: main. Owns: nothing; no file is left. Errors: as returned, without a sentence.
+ */
+int plx_result_check(const struct plx_app_ctx *ctx) PLX_ON_MAIN;
+
+/**
  * plx_result_write() completes run and writes the file of telemetry.result, or nothing when the
  * key is empty. The file appears whole or not at all.
  *

@@ -81,6 +81,7 @@ cb_handshake_completed(ngtcp2_conn *nc, void *user)
 	c->version = ngtcp2_conn_get_negotiated_version(nc);
 	c->handshake_ns = q->now - c->start_ns;
 	plx_conn_set_state(c, PLX_CONN_OPEN);
+	c->finished_due = !c->is_server;
 	plx_obs_add(q->d.obs, PLX_COUNT_handshakes_done, 1);
 	if (c->is_server) {
 		uint8_t token[NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN];
@@ -279,6 +280,23 @@ cb_dcid_status(ngtcp2_conn *nc, ngtcp2_connection_id_status_type type, uint64_t 
 	return 0;
 }
 
+/*
+ * A server confirms what the client's Finished told it (RFC 9001 section 4.1.2). One that does
+ * so in the datagram with its own Finished takes the Handshake keys from a client that has yet to
+ * use them, which ngtcp2 1.22 does not survive: the next write reads what was discarded.
+ */
+static int
+cb_handshake_confirmed(ngtcp2_conn *nc, void *user)
+{
+	struct plx_conn *c = user;
+
+	(void)nc;
+	if (!c->finished_due)
+		return 0;
+	ngtcp2_ccerr_set_transport_error(&c->ccerr, NGTCP2_PROTOCOL_VIOLATION, NULL, 0);
+	return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
 #define CALLBACKS_OF_BOTH                                                                 \
 	.recv_crypto_data = cb_recv_crypto_data,                                          \
 	.handshake_completed = cb_handshake_completed, .encrypt = plx_protect_encrypt,    \
@@ -299,6 +317,7 @@ const ngtcp2_callbacks plx_client_callbacks = {
         CALLBACKS_OF_BOTH,
         .client_initial = cb_client_initial,
         .recv_retry = ngtcp2_crypto_recv_retry_cb,
+        .handshake_confirmed = cb_handshake_confirmed,
 };
 
 const ngtcp2_callbacks plx_server_callbacks = {

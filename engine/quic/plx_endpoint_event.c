@@ -123,7 +123,15 @@ take_stream(struct plx_ep_node *n, struct plx_endpoint_event *ev)
 	if (n->type == PLX_EP_STREAM_STOPPED)
 		ev->code = s->stop_code;
 	s->linked--;
-	plx_ep_stream_reap(s);
+	if (s->gone && s->linked == 0) {
+		struct plx_endpoint *ep = s->rec->ep;
+
+		/* Its end may let the peer open another one, who must hear of that. */
+		plx_ep_stream_reap(s);
+		plx_ep_drain(ep);
+	} else {
+		plx_ep_stream_reap(s);
+	}
 }
 
 static void

@@ -156,6 +156,9 @@ struct plx_endpoint {
 	struct plx_ep_node *ev_head, *ev_tail;
 	struct plx_ep_dgram *held; /**< DATAGRAM that was polled last */
 	uint32_t batch;            /**< depth */
+	uint16_t fed_len;          /**< bytes of the datagram that was fed last */
+	bool starved;              /**< packets wait for room in the send queue */
+	bool verify;               /**< servers' certificates */
 	uint64_t path_changes;     /**< seen so far */
 
 	struct plx_ep_pkt *sendq; /**< ring of cfg.send_queue_capacity */

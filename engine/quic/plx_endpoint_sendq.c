@@ -111,6 +111,7 @@ plx_ep_drain(struct plx_endpoint *ep)
 		uint32_t room = ep->cfg.send_queue_capacity - ep->sendq_len;
 
 		cnt = (uint16_t)(room < PLX_BURST_MAX ? room : PLX_BURST_MAX);
+		ep->starved = cnt == 0 && plx_quic_has_tx(ep->q);
 		if (cnt == 0)
 			return;
 		for (uint16_t i = 0; i < cnt; i++)

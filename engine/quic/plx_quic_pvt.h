@@ -97,6 +97,7 @@ struct plx_conn {
 	bool is_server;
 	bool tx_cut;               /**< blocked streams took all questions of one packet */
 	bool got_reset;            /**< a stateless reset was recognised */
+	bool finished_due;         /**< client: complete, Finished not yet written */
 	uint8_t path_next;         /**< entry of path[] that a new path takes, 1.. */
 	struct plx_path rx_path;   /**< path of the last datagram */
 	ngtcp2_path_storage rx_ps; /**< the same for ngtcp2 */

@@ -180,6 +180,8 @@ write_conn(struct plx_conn *c, struct plx_txpkt *out, uint16_t cnt, bool *more)
 		bytes += (size_t)rv;
 		n++;
 	}
+	if (plx_unlikely(c->finished_due))
+		c->finished_due = n == 0;
 	if (!q->cfg.no_pacing)
 		ngtcp2_conn_update_pkt_tx_time(c->nc, q->now);
 	if (plx_unlikely(rv < 0 || c->app_err != 0)) {

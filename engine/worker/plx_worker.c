@@ -25,6 +25,14 @@ make_nets(struct plx_worker *w, char *err, size_t err_sz)
 		int rc = plx_net_new(&w->net[p], w->cfg.net[p], w->cfg.pio[p],
 		                     w->cfg.number, w->cfg.neigh[p], &w->obs);
 
+		if (rc != 0 && w->cfg.number >= w->cfg.pio[p]->txq_cnt) {
+			snprintf(err, err_sz,
+			         "port %s has %u transmit queues and each worker needs one; "
+			         "use --workers-count %u, or a port with more",
+			         w->cfg.pio[p]->name, w->cfg.pio[p]->txq_cnt,
+			         w->cfg.pio[p]->txq_cnt);
+			return PLX_E_CONFIG;
+		}
 		if (rc != 0) {
 			snprintf(err, err_sz, "port %s: %s", w->cfg.pio[p]->name,
 			         plx_strerror(rc));

@@ -10,6 +10,7 @@
 /* The misbehaving client: TLS, what it hears, and what it sends by itself. */
 
 #define CRYPTO_CHUNK 1100
+#define FULL_PKT     1452
 #define PARAMS_EXT   57
 #define DRAFT_EXT    0xffa5
 
@@ -347,7 +348,7 @@ tls_go(struct plx_rogue *r)
 {
 	int rv, e;
 
-	if (r->tls_done || r->tls_failed)
+	if (r->tls_done || r->tls_failed || r->cfg.by_hand)
 		return;
 	ERR_clear_error();
 	rv = SSL_do_handshake(r->ssl);
@@ -620,7 +621,8 @@ plx_rogue_tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *p
 		if (p->cfg.link[from].per_pkt_ns > 0) {
 			if (p->wire_free[from] < p->now)
 				p->wire_free[from] = p->now;
-			p->wire_free[from] += p->cfg.link[from].per_pkt_ns;
+			p->wire_free[from] +=
+			        p->cfg.link[from].per_pkt_ns * *len / FULL_PKT;
 		}
 		receive(r, pkt, *len);
 		return false;

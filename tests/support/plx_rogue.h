@@ -54,6 +54,7 @@ struct plx_rogue_cfg {
 	enum plx_rogue_hello hello;
 	bool hold_finished; /**< keep the client's Finished back */
 	bool no_acks;       /**< acknowledge nothing */
+	bool by_hand;       /**< no TLS: the test writes what CRYPTO frames hold */
 	bool keep_retry;    /**< note the token of a Retry and fall silent */
 };
 
