@@ -102,21 +102,27 @@ what_was_said(struct plx_eal *e, char *buf, size_t sz)
 
 /*
  * EAL makes its directory under /var/run as root, under XDG_RUNTIME_DIR otherwise, and does not
- * start without it. systemd's variable goes before both.
+ * start without it. systemd's variable goes before both. Where neither can be had it is a
+ * directory of this run: one in /tmp itself would stay there and shut other users out.
  */
 static void
-find_runtime_dir(void)
+find_runtime_dir(struct plx_app_ctx *ctx)
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	char dir[] = "/tmp/pollux-XXXXXX";
 
 	if (getenv("RUNTIME_DIRECTORY") != NULL)
 		return;
-	if (getuid() != 0) {
-		if (xdg == NULL || access(xdg, W_OK | X_OK) != 0)
-			setenv("XDG_RUNTIME_DIR", "/tmp", 1);
-	} else if (access("/var/run", W_OK | X_OK) != 0) {
-		setenv("RUNTIME_DIRECTORY", "/tmp", 1);
-	}
+	if (getuid() == 0 && access("/var/run", W_OK | X_OK) == 0)
+		return;
+	if (getuid() != 0 && xdg != NULL && access(xdg, W_OK | X_OK) == 0)
+		return;
+	if (mkdtemp(dir) == NULL)
+		return;
+	setenv("RUNTIME_DIRECTORY", dir, 1);
+	snprintf(ctx->signal.scrap_dir[1], sizeof(ctx->signal.scrap_dir[1]), "%s/dpdk",
+	         dir);
+	snprintf(ctx->signal.scrap_dir[2], sizeof(ctx->signal.scrap_dir[2]), "%s", dir);
 }
 
 static const char *
@@ -160,8 +166,8 @@ remember_runtime_dir(struct plx_app_ctx *ctx)
 	const char *dir = rte_eal_get_runtime_dir();
 
 	if (dir != NULL)
-		snprintf(ctx->signal.scrap_dir, sizeof(ctx->signal.scrap_dir), "%.255s",
-		         dir);
+		snprintf(ctx->signal.scrap_dir[0], sizeof(ctx->signal.scrap_dir[0]),
+		         "%.255s", dir);
 }
 
 static int
@@ -184,8 +190,7 @@ fail_start(struct plx_app_ctx *ctx, int error)
 		         fix);
 	rte_eal_cleanup();
 	remember_runtime_dir(ctx);
-	if (ctx->signal.scrap_dir[0] != '\0')
-		rmdir(ctx->signal.scrap_dir);
+	plx_signal_scrap(&ctx->signal);
 	discard(ctx);
 	return PLX_EXIT_DEVICE;
 }
@@ -283,7 +288,7 @@ plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 		setvbuf(e->log, NULL, _IOLBF, 512);
 		rte_openlog_stream(e->log);
 	}
-	find_runtime_dir();
+	find_runtime_dir(ctx);
 	rc = init_quietly(e);
 	if (e->log != NULL)
 		fflush(e->log);
@@ -302,8 +307,7 @@ plx_eal_stop(struct plx_app_ctx *ctx)
 		return;
 	if (ctx->eal->up)
 		rte_eal_cleanup();
-	if (ctx->signal.scrap_dir[0] != '\0')
-		rmdir(ctx->signal.scrap_dir);
-	ctx->signal.scrap_dir[0] = '\0';
+	plx_signal_scrap(&ctx->signal);
+	memset(ctx->signal.scrap_dir, 0, sizeof(ctx->signal.scrap_dir));
 	discard(ctx);
 }

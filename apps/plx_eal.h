@@ -37,6 +37,7 @@ struct plx_eal_host {
 	char cpus[512];        /**< processors this process may use, "0-3,8" */
 	uint32_t cpu_cnt;      /**< how many */
 	uint64_t huge_free_mb; /**< free hugepages of all sizes, MiB */
+	uint64_t mem_free_mb;  /**< ordinary memory that can be had, MiB; 0 = unknown */
 	long pid;
 };
 

@@ -74,12 +74,29 @@ free_hugepages_mb(void)
 	return mb;
 }
 
+static uint64_t
+available_mb(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kb = 0;
+	char line[128];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "MemAvailable: %llu", &kb) == 1)
+			break;
+	}
+	if (f != NULL)
+		fclose(f);
+	return kb / 1024;
+}
+
 void
 plx_eal_host(struct plx_eal_host *h)
 {
 	memset(h, 0, sizeof(*h));
 	list_cpus(h);
 	h->huge_free_mb = free_hugepages_mb();
+	h->mem_free_mb = available_mb();
 	h->pid = (long)getpid();
 }
 
@@ -174,6 +191,23 @@ choose_memory(const struct plx_config *c, const struct plx_strv *extra,
 	if (!m->no_huge && c->eal.in_memory == PLX_TRI_AUTO)
 		m->in_memory = true;
 	m->mb = c->eal.memory_mb != 0 ? c->eal.memory_mb : m->no_huge ? need : 0;
+	/* EAL would try to map it for minutes, and the kernel would end somebody's process. */
+	if (m->no_huge && host->mem_free_mb != 0 && m->mb > host->mem_free_mb) {
+		plx_errtext_set(err,
+		                "too little memory: %" PRIu32 " MiB are asked for, %" PRIu64
+		                " MiB are free; use fewer workers or queues, or a smaller "
+		                "--eal-memory-mb (%" PRIu32 " is the least)",
+		                m->mb, host->mem_free_mb, need);
+		return PLX_E_NOMEM;
+	}
+	if (!m->no_huge && m->mb > host->huge_free_mb) {
+		plx_errtext_set(err,
+		                "too few hugepages: eal.memory_mb is %" PRIu32 ", %" PRIu64
+		                " MiB are free; reserve them (dpdk-hugepages.py --setup "
+		                "%" PRIu32 "M) or leave it out",
+		                m->mb, host->huge_free_mb, m->mb);
+		return PLX_E_NOMEM;
+	}
 	return 0;
 }
 

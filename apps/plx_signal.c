@@ -38,6 +38,14 @@ now_ns(void)
 	return (uint64_t)ts.tv_sec * PLX_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+void
+plx_signal_scrap(const struct plx_signal *s)
+{
+	for (unsigned i = 0; i < sizeof(s->scrap_dir) / sizeof(s->scrap_dir[0]); i++)
+		if (s->scrap_dir[i][0] != '\0')
+			rmdir(s->scrap_dir[i]);
+}
+
 static void *
 wait_for_signals(void *arg)
 {
@@ -53,8 +61,7 @@ wait_for_signals(void *arg)
 		} else if (plx_signal_got(s)) {
 			if (now_ns() - first_ns < PLX_SIGNAL_SAME_NS)
 				continue;
-			if (s->scrap_dir[0] != '\0')
-				rmdir(s->scrap_dir);
+			plx_signal_scrap(s);
 			_exit(130);
 		} else {
 			first_ns = now_ns();

@@ -29,9 +29,12 @@ struct plx_signal {
 	int fd; /**< eventfd, readable as soon as one of them came; for epoll */
 	pthread_t thread;
 	bool running;
-	/** Removed when the second signal ends the process; "" = nothing. */
-	char scrap_dir[256];
+	/** Empty directories, removed in this order when the process ends; "" = nothing. */
+	char scrap_dir[3][256];
 };
+
+/** plx_signal_scrap() removes the directories of scrap_dir. Thread: any. */
+void plx_signal_scrap(const struct plx_signal *s) PLX_ANY_THREAD;
 
 /**
  * plx_signal_init() blocks the signals in the calling thread, and so in all that it makes, and

@@ -477,6 +477,15 @@ plx_config_check(const struct plx_config *c, struct plx_errtext *err)
 		              "no_huge and in_memory exclude each other (DPDK refuses "
 		              "the pair); set one of them to auto");
 	for (uint32_t i = 0; i < c->port_cnt; i++) {
+		if (c->ports[i].queues > c->workers.count) {
+			plx_errtext_set(err,
+			                "ports[%" PRIu32 "].queues: %" PRIu32
+			                " queues, but only %" PRIu32
+			                " workers, and each reads one; leave queues out or "
+			                "raise workers.count",
+			                i, c->ports[i].queues, c->workers.count);
+			return PLX_E_CONFIG;
+		}
 		rc = check_port(c, i, err);
 		if (rc != 0)
 			return rc;

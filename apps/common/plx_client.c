@@ -40,7 +40,8 @@ struct plx_client_conn {
 	struct plx_client_conn *next, *prev;
 	uint32_t active_cnt;
 	bool dial_due, up, closing, close_due;
-	bool limited; /* the peer allows no more streams now */
+	bool close_put; /* nothing may follow CLOSE: it would find no connection */
+	bool limited;   /* the peer allows no more streams now */
 };
 
 struct plx_client {
@@ -317,10 +318,14 @@ pump_conn(struct plx_client_conn *c)
 	if (!c->up)
 		return;
 	if (c->close_due) {
-		if (put(c, PLX_CMD_CLOSE, -1, NULL, false, 0, H3_NO_ERROR) == 0)
+		if (put(c, PLX_CMD_CLOSE, -1, NULL, false, 0, H3_NO_ERROR) == 0) {
 			c->close_due = false;
+			c->close_put = true;
+		}
 		return;
 	}
+	if (c->close_put)
+		return;
 	while (c->queue_head != NULL && !c->limited && c->active_cnt < c->t.parallel)
 		if (ask(c, c->queue_head) != 0)
 			return;
@@ -436,6 +441,20 @@ refused(struct plx_client_req *r, const struct plx_event *ev)
 	c->queue_head = r;
 }
 
+/*
+ * A command that was on its way when its connection ended fails after CONN_CLOSED, and then its
+ * requests, and maybe their memory, are gone. IDs of connections do not come back.
+ */
+static bool
+is_open(const struct plx_client *cl, struct plx_conn_id id)
+{
+	const struct plx_client_conn *c = cl->conns;
+
+	while (c != NULL && (!c->up || c->id.v != id.v))
+		c = c->next;
+	return c != NULL;
+}
+
 static void
 handle(struct plx_client *cl, const struct plx_event *ev)
 {
@@ -458,7 +477,7 @@ handle(struct plx_client *cl, const struct plx_event *ev)
 	case PLX_EV_CMD_FAILED:
 		if (ev->extra == PLX_CMD_DIAL) {
 			free_conn((struct plx_client_conn *)(uintptr_t)ev->user, ev);
-		} else if (ev->extra == PLX_CMD_H3_REQUEST) {
+		} else if (ev->extra == PLX_CMD_H3_REQUEST && is_open(cl, ev->conn)) {
 			refused((struct plx_client_req *)(uintptr_t)ev->user, ev);
 		}
 		break;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -102,6 +103,34 @@ finish(struct plx_demo *d)
 	plx_eal_stop(d->ctx);
 }
 
+/* Without a flag the numbers go to the current directory, if that is ours to write in. */
+static int
+choose_result(struct plx_app_ctx *ctx)
+{
+	struct plx_config_telemetry *t = &ctx->cfg.telemetry;
+	bool asked = t->result[0] != '\0';
+
+	if (!asked) {
+		free(t->result);
+		t->result = strdup("result.json");
+		if (t->result == NULL)
+			return plx_fail(PLX_EXIT_DEVICE, "%s", plx_strerror(PLX_E_NOMEM));
+	}
+	if (plx_result_check(ctx) == 0)
+		return PLX_EXIT_OK;
+	if (asked)
+		return plx_fail(PLX_EXIT_USAGE,
+		                "--result %s cannot be written: %s; name a file in a "
+		                "directory you may write to",
+		                t->result, strerror(errno));
+	fprintf(stderr,
+	        "pollux: no result file, this directory cannot be written: %s; --result FILE "
+	        "names another\n",
+	        strerror(errno));
+	t->result[0] = '\0';
+	return PLX_EXIT_OK;
+}
+
 int
 plx_demo_main(struct plx_app_ctx *ctx)
 {
@@ -119,13 +148,9 @@ plx_demo_main(struct plx_app_ctx *ctx)
 	d->ctx = ctx;
 	d->cert.fd = -1;
 	ctx->cfg.workers.count = 1;
-	if (ctx->cfg.telemetry.result[0] == '\0') {
-		free(ctx->cfg.telemetry.result);
-		ctx->cfg.telemetry.result = strdup("result.json");
-		if (ctx->cfg.telemetry.result == NULL)
-			return plx_fail(PLX_EXIT_FAILED, "%s", plx_strerror(PLX_E_NOMEM));
-	}
-	rc = plx_eal_start(ctx, &want);
+	rc = choose_result(ctx);
+	if (rc == 0)
+		rc = plx_eal_start(ctx, &want);
 	if (rc == 0)
 		rc = start(d);
 	if (rc == 0) {
@@ -140,7 +165,7 @@ plx_demo_main(struct plx_app_ctx *ctx)
 		rc = plx_demo_run(d);
 		plx_ctl_stop(d->client_ctl);
 		plx_ctl_stop(d->server);
-		plx_demo_report(d, rc);
+		rc = plx_demo_report(d, rc);
 	}
 	finish(d);
 	json_decref(d->json);

@@ -61,8 +61,8 @@ struct plx_demo {
 
 /** plx_demo_load.c: runs all parts. @return enum plx_exit */
 int plx_demo_run(struct plx_demo *d);
-/** plx_demo_report.c: the final table and result.json. */
-void plx_demo_report(struct plx_demo *d, int rc);
+/** plx_demo_report.c: the final table and result.json; returns the exit code of the run. */
+int plx_demo_report(struct plx_demo *d, int rc);
 const char *plx_demo_part_name(enum plx_demo_part p);
 
 #endif

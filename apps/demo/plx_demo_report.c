@@ -55,6 +55,13 @@ add_drop(void *arg, const char *name, const char *text, uint64_t n)
 	json_object_set_new(arg, name, json_integer((json_int_t)n));
 }
 
+static void
+print_drop(void *arg, const char *name, const char *text, uint64_t n)
+{
+	(void)arg;
+	printf("  drop %-20s %12" PRIu64 "  %s\n", name, n, text);
+}
+
 static json_t *
 losses(const struct plx_ctl *c)
 {
@@ -64,10 +71,10 @@ losses(const struct plx_ctl *c)
 	return o;
 }
 
-static void
+static int
 write_json(struct plx_demo *d, json_t *root, int rc)
 {
-	json_t *totals = json_object(), *loss = json_object();
+	json_t *totals = json_object(), *loss = json_object(), *wire = json_object();
 
 	for (int p = 0; p < PLX_DEMO_PART_CNT; p++) {
 		const struct plx_demo_result *r = &d->result[p];
@@ -86,12 +93,14 @@ write_json(struct plx_demo *d, json_t *root, int rc)
 	}
 	json_object_set_new(loss, "server", losses(d->server));
 	json_object_set_new(loss, "client", losses(d->client_ctl));
+	plx_ctl_wire_drops(d->wire, add_drop, wire);
+	json_object_set_new(loss, "wire", wire);
 	json_object_set_new(root, "totals", totals);
 	json_object_set_new(root, "loss", loss);
-	plx_result_write(d->ctx, root, (enum plx_exit)rc);
+	return plx_result_write(d->ctx, root, (enum plx_exit)rc);
 }
 
-void
+int
 plx_demo_report(struct plx_demo *d, int rc)
 {
 	printf("\n%s\n", rc == PLX_EXIT_INTERRUPTED ? "interrupted; so far:" : "result:");
@@ -102,9 +111,13 @@ plx_demo_report(struct plx_demo *d, int rc)
 	       "server)\n\n");
 	plx_summary_print(d->server, "server engine", stdout);
 	plx_summary_print(d->client_ctl, "client engine", stdout);
-	if (d->json != NULL) {
-		write_json(d, d->json, rc);
-		if (d->ctx->cfg.telemetry.result[0] != '\0')
-			printf("result file: %s\n", d->ctx->cfg.telemetry.result);
-	}
+	printf("wire:\n");
+	if (plx_ctl_wire_drops(d->wire, print_drop, NULL) == 0)
+		printf("  no drops\n");
+	if (d->json == NULL || d->ctx->cfg.telemetry.result[0] == '\0')
+		return rc;
+	if (write_json(d, d->json, rc) != 0)
+		return rc == PLX_EXIT_OK ? PLX_EXIT_FAILED : rc;
+	printf("result file: %s\n", d->ctx->cfg.telemetry.result);
+	return rc;
 }

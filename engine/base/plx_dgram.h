@@ -37,6 +37,8 @@ struct plx_dgram {
 	uint16_t drop;        /**< enum plx_drop, with PLX_VERDICT_DROP */
 	uint32_t slot;        /**< connection slot, with PLX_VERDICT_CONN */
 	uint32_t cid_seq;     /**< sequence number of our ID the packet came on */
+	uint16_t l2_len;      /**< the filler's: bytes of Ethernet and VLAN header */
+	uint16_t l3_len;      /**< the filler's: bytes of IP header, extensions included */
 	struct plx_path path; /**< local = destination, remote = source */
 };
 

@@ -63,6 +63,25 @@ plx_ctl_wire_port(struct plx_ctl_wire *w, uint16_t end)
 	return plx_sim_port(w->sim, end);
 }
 
+uint64_t
+plx_ctl_wire_drops(const struct plx_ctl_wire *w,
+                   void (*fn)(void *arg, const char *name, const char *text, uint64_t n),
+                   void *arg)
+{
+	uint64_t sum = 0;
+
+	for (int r = PLX_DROP_NONE + 1; r < PLX_DROP_CNT; r++) {
+		uint64_t n = plx_sim_get_drop(w->sim, 0, (enum plx_drop)r) +
+		             plx_sim_get_drop(w->sim, 1, (enum plx_drop)r);
+
+		sum += n;
+		if (n > 0 && fn != NULL)
+			fn(arg, plx_drop_name((enum plx_drop)r),
+			   plx_drop_text((enum plx_drop)r), n);
+	}
+	return sum;
+}
+
 void
 plx_ctl_wire_close(struct plx_ctl_wire *w)
 {

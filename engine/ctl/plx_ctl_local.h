@@ -27,6 +27,14 @@ int plx_ctl_wire_open(struct plx_ctl_wire **out, uint16_t queues, uint64_t seed)
 /** One end, to be taken once: struct plx_ctl_opts.pio. */
 struct plx_pio *plx_ctl_wire_port(struct plx_ctl_wire *w, uint16_t end) PLX_ON_MAIN;
 void plx_ctl_wire_close(struct plx_ctl_wire *w) PLX_ON_MAIN;
+/**
+ * plx_ctl_wire_drops() sums what the wire lost, calling fn for each reason that is not 0; as
+ * plx_ctl_drops() for an engine. Thread: any. Owns: nothing. Errors: none.
+ */
+uint64_t plx_ctl_wire_drops(const struct plx_ctl_wire *w,
+                            void (*fn)(void *arg, const char *name, const char *text,
+                                       uint64_t n),
+                            void *arg) PLX_ANY_THREAD;
 /** EAL memory of the wire, MiB. Thread: any. */
 uint32_t plx_ctl_wire_mem_mb(uint16_t queues) PLX_ANY_THREAD;
 

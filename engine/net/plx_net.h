@@ -127,6 +127,12 @@ uint16_t plx_net_rx_burst(struct plx_net *n, struct rte_mbuf **m, uint16_t cnt,
                           struct plx_dgram *dg, uint64_t now_ns) PLX_ON_WORKER;
 
 /**
+ * plx_net_hand_over() puts into the mbuf of a datagram what plx_net_dgram_of() needs, before the
+ * mbuf goes to another worker. Thread: the worker that parsed it. Errors: none.
+ */
+void plx_net_hand_over(const struct plx_dgram *dg) PLX_ON_WORKER;
+
+/**
  * plx_net_dgram_of() rebuilds the datagram of an mbuf that another worker parsed (mailbox):
  * offsets are in the mbuf's l2_len, l3_len and data_len was trimmed to the UDP length. hops is 0.
  * Thread: any worker that owns the mbuf. Errors: none.

@@ -12,11 +12,10 @@
 int
 plx_ep_sendq_init(struct plx_endpoint *ep)
 {
-	size_t per = plx_endpoint_packet_max(ep) + 64;
-	struct plx_slab_cfg sc = {.limit = per * ep->cfg.send_queue_capacity * 2,
-	                          .region_sz = 1u << 20,
-	                          .node = -1};
+	struct plx_slab_cfg sc = {.region_sz = 1u << 20, .node = -1};
 
+	PLX_ACT_AS_WORKER();
+	sc.limit = (plx_endpoint_packet_max(ep) + 64) * ep->cfg.send_queue_capacity * 2;
 	ep->sendq = calloc(ep->cfg.send_queue_capacity, sizeof(*ep->sendq));
 	if (ep->sendq == NULL || plx_slab_new(&ep->pkt_slab, &sc) != 0)
 		return PLX_E_NOMEM;

@@ -128,14 +128,14 @@ bool
 plx_path_reflects(const struct plx_path *p)
 {
 	switch (be16toh(p->remote.port_be)) {
-	case 7:     /* echo */
-	case 17:    /* quote of the day */
-	case 19:    /* character generator */
-	case 53:    /* DNS */
-	case 69:    /* TFTP */
-	case 111:   /* portmapper */
-	case 123:   /* NTP */
-	case 137:   /* NetBIOS */
+	case 7:   /* echo */
+	case 17:  /* quote of the day */
+	case 19:  /* character generator */
+	case 53:  /* DNS */
+	case 69:  /* TFTP */
+	case 111: /* portmapper */
+	case 123: /* NTP */
+	case 137: /* NetBIOS */
 	case 138:
 	case 161:   /* SNMP */
 	case 389:   /* CLDAP */

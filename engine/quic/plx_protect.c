@@ -129,8 +129,12 @@ plx_protect_decrypt(uint8_t *dst, const ngtcp2_crypto_aead *aead,
 		plx_obs_drop(k->q->d.obs, PLX_DROP_QUIC_DECRYPT, 1);
 		return NGTCP2_ERR_DECRYPT;
 	}
-	if (k->q->stop_conn != NULL && (aad[0] & 0x80) == 0)
-		plx_stop_scan(k->q, dst, len - PLX_AEAD_TAG_LEN);
+	if ((aad[0] & 0x80) == 0) {
+		k->q->opened = dst;
+		k->q->opened_len = len - PLX_AEAD_TAG_LEN;
+		if (k->q->stop_conn != NULL)
+			plx_stop_scan(k->q, dst, len - PLX_AEAD_TAG_LEN);
+	}
 	return 0;
 }
 

@@ -227,6 +227,8 @@ struct plx_quic {
 	struct plx_bucket reset_rate, vn_rate, refuse_rate;
 	uint16_t resp_head, resp_cnt;
 	struct plx_resp resp[PLX_RESP_CNT];
+	const uint8_t *opened; /**< while a connection reads: the last 1-RTT payload */
+	size_t opened_len;
 	struct plx_conn
 	        *stop_conn;      /**< while it reads: who wants to hear of STOP_SENDING */
 	uint64_t stop_discarded; /**< its discarded packets when the first one was seen */
@@ -356,6 +358,8 @@ void plx_stop_scan(struct plx_quic *q, const uint8_t *p, size_t len) PLX_ON_WORK
 /** Tells the application what the last packet brought, if rv, its result, is 0. @return rv, or
  *  what became of it. */
 int plx_stop_tell(struct plx_conn *c, int rv) PLX_ON_WORKER;
+/** The packet just opened resets a stream that only we send on. */
+bool plx_stop_reset_of_ours(const struct plx_conn *c) PLX_ON_WORKER;
 
 /* plx_timer.c */
 

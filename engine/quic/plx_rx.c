@@ -39,10 +39,14 @@ plx_rx_conn(struct plx_conn *c, const struct plx_dgram *dg)
 		q->stop_conn = c;
 		q->stop_cnt = 0;
 	}
+	q->opened = NULL;
 	rv = ngtcp2_conn_read_pkt(c->nc, &c->rx_ps.path, &pi, dg->data, dg->len, q->now);
 	q->stop_conn = NULL;
 	if (plx_unlikely(q->stop_cnt > 0))
 		rv = plx_stop_tell(c, rv);
+	/* RFC 9000 section 19.4 has a code of its own for it, ngtcp2 the general one. */
+	if (plx_unlikely(rv == NGTCP2_ERR_PROTO && plx_stop_reset_of_ours(c)))
+		rv = NGTCP2_ERR_STREAM_STATE;
 	if (plx_unlikely(rv != 0)) {
 		plx_conn_fail(c, rv);
 		return;

@@ -50,7 +50,8 @@ resp_next(struct plx_quic *q, const struct plx_path *path)
 {
 	struct plx_resp *r;
 
-	if (q->resp_cnt == PLX_RESP_CNT || !plx_path_sane(path) || plx_path_reflects(path)) {
+	if (q->resp_cnt == PLX_RESP_CNT || !plx_path_sane(path) ||
+	    plx_path_reflects(path)) {
 		plx_obs_drop(q->d.obs, PLX_DROP_QUIC_RESPONSE, 1);
 		return NULL;
 	}
@@ -167,20 +168,20 @@ plx_stateless_retry(struct plx_quic *q, const struct plx_dgram *dg, const ngtcp2
 #define RESET_QUIET_NS PLX_NS_PER_S
 
 /*
- * Whether a reset went to this address lately; now one does. Two addresses that share a place
- * forget each other, which costs the loop below a turn and nothing else.
+ * To whom resets went: the place of an address, and whether its turn has come again. Two that
+ * share a place forget each other, which costs the loop below a turn and nothing else.
  */
-static bool
-reset_lately(struct plx_quic *q, const struct plx_addr *to)
+static struct plx_reset_seen *
+reset_seen(struct plx_quic *q, const struct plx_addr *to, uint64_t *hash)
 {
-	uint64_t hash = plx_siphash24(q->srt_key, to, sizeof(*to));
-	struct plx_reset_seen *s = &q->reset_seen[hash % PLX_RESET_SEEN_CNT];
-	bool lately =
-	        s->at_ns != 0 && s->hash == hash && q->now - s->at_ns < RESET_QUIET_NS;
+	*hash = plx_siphash24(q->srt_key, to, sizeof(*to));
+	return &q->reset_seen[*hash % PLX_RESET_SEEN_CNT];
+}
 
-	if (!lately)
-		*s = (struct plx_reset_seen){.hash = hash, .at_ns = q->now};
-	return lately;
+static bool
+is_quiet(const struct plx_quic *q, const struct plx_reset_seen *s, uint64_t hash)
+{
+	return s->at_ns != 0 && s->hash == hash && q->now - s->at_ns < RESET_QUIET_NS;
 }
 
 /*
@@ -195,20 +196,20 @@ plx_stateless_reset(struct plx_quic *q, const struct plx_dgram *dg)
 	ngtcp2_stateless_reset_token token;
 	uint8_t rnd[RESET_LEN_MAX];
 	size_t len = (size_t)dg->len - 1;
+	struct plx_reset_seen *seen;
 	struct plx_resp *r;
+	uint64_t hash;
 	ngtcp2_ssize n;
 
 	if (dg->len <= RESET_LEN_MIN || (dg->data[0] & 0x80) != 0) {
 		plx_obs_drop(q->d.obs, PLX_DROP_QUIC_UNKNOWN_CID, 1);
 		return;
 	}
-	if (reset_lately(q, &dg->path.remote) && dg->len <= RESET_LEN_MAX) {
-		plx_obs_drop(q->d.obs, PLX_DROP_QUIC_RESPONSE, 1);
-		return;
-	}
+	seen = reset_seen(q, &dg->path.remote, &hash);
 	if (len > RESET_LEN_MAX)
 		len = RESET_LEN_MAX;
-	if (!plx_bucket_take(&q->reset_rate, q->now)) {
+	if ((dg->len <= RESET_LEN_MAX && is_quiet(q, seen, hash)) ||
+	    !plx_bucket_take(&q->reset_rate, q->now)) {
 		plx_obs_drop(q->d.obs, PLX_DROP_QUIC_RESPONSE, 1);
 		return;
 	}
@@ -222,6 +223,7 @@ plx_stateless_reset(struct plx_quic *q, const struct plx_dgram *dg)
 	if (n <= 0)
 		return;
 	resp_commit(q, r, (size_t)n);
+	*seen = (struct plx_reset_seen){.hash = hash, .at_ns = q->now};
 	plx_obs_add(q->d.obs, PLX_COUNT_resets_sent, 1);
 }
 

@@ -2,6 +2,8 @@
 #include "plx_quic_pvt.h"
 
 /*
+ * What ngtcp2 does not say about a packet, read from its frames.
+ *
  * ngtcp2 answers STOP_SENDING with RESET_STREAM by itself and has no callback for it (the one
  * named stream_stop_sending is about our own frames). Applications that want to hear of it, with
  * the code, have it read from the packet here, between decryption and ngtcp2. Only connections of
@@ -74,7 +76,7 @@ skip_stream(struct cursor *c, uint64_t type)
 		c->p = c->end;
 }
 
-/* Moves over one frame other than STOP_SENDING: RFC 9000 section 19. */
+/* Moves over one frame: RFC 9000 section 19. */
 static void
 skip_frame(struct cursor *c, uint64_t type)
 {
@@ -100,6 +102,9 @@ skip_frame(struct cursor *c, uint64_t type)
 		return;
 	case 0x07: /* NEW_TOKEN */
 		skip(c, varint(c));
+		return;
+	case 0x05: /* STOP_SENDING */
+		varints(c, 2);
 		return;
 	case 0x10: /* MAX_DATA */
 	case 0x12: /* MAX_STREAMS */
@@ -156,6 +161,30 @@ plx_stop_scan(struct plx_quic *q, const uint8_t *p, size_t len)
 		}
 		q->stop[q->stop_cnt++] = s;
 	}
+}
+
+bool
+plx_stop_reset_of_ours(const struct plx_conn *c)
+{
+	const struct plx_quic *q = c->q;
+	struct cursor cur = {q->opened, q->opened, false};
+
+	if (q->opened != NULL)
+		cur.end += q->opened_len;
+	while (cur.p < cur.end && !cur.bad) {
+		uint64_t type = varint(&cur);
+		const uint8_t *body = cur.p;
+
+		skip_frame(&cur, type);
+		if (type == 0x04 && !cur.bad) {
+			struct cursor id = {body, cur.p, false};
+
+			/* Unidirectional, and of our side. */
+			if ((varint(&id) & 3) == (c->is_server ? 3 : 2))
+				return true;
+		}
+	}
+	return false;
 }
 
 int

@@ -125,7 +125,6 @@ const struct plx_obs *plx_worker_obs(const struct plx_worker *w) PLX_ANY_THREAD;
 
 /** Parts of a worker, for a host that turns it itself and for tests. Thread: the worker's. */
 struct plx_quic *plx_worker_quic(struct plx_worker *w) PLX_ON_WORKER;
-struct plx_net *plx_worker_net(struct plx_worker *w, uint16_t port) PLX_ON_WORKER;
 
 /**
  * plx_worker_pick() is the struct plx_ringapp_cfg.pick of a worker: dialed connections go to

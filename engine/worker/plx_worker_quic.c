@@ -127,6 +127,7 @@ steer_and_feed(struct plx_worker *w, struct plx_dgram *dg, uint16_t cnt, uint64_
 		switch ((enum plx_verdict)dg[i].verdict) {
 		case PLX_VERDICT_OTHER:
 			if (dg[i].hops == 0 && dg[i].worker < w->cfg.worker_cnt) {
+				plx_net_hand_over(&dg[i]);
 				stage(w, dg[i].worker, dg[i].cookie);
 				handed = true;
 				continue;

@@ -31,6 +31,7 @@
 #include "bench_app.h"
 #include "bench_win.h"
 #include "plx_sim.h"
+#include "plx_test_eal.h"
 #include "plx_worker.h"
 
 #define WARM_PKTS 200000 /* past slow start and the growth of every table */
@@ -367,12 +368,13 @@ static void
 start_eal(const struct opts *o)
 {
 	char lcores[48], prefix[48], prog[] = "bench_engine";
-	char fixed[6][24] = {"--no-huge",      "--no-shconf",         "--no-pci",
-	                     "--no-telemetry", "--log-level=warning", "-m256"};
-	char *arg[12] = {prog};
-	int n = 1;
+	char fixed[5][24] = {"--no-shconf", "--no-pci", "--no-telemetry", "--log-level=error",
+	                     "-m256"};
+	char memory[24], *arg[12] = {prog, memory};
+	int n = 2;
 
-	for (unsigned i = 0; i < 6; i++)
+	snprintf(memory, sizeof(memory), "%s", plx_test_memory());
+	for (unsigned i = 0; i < 5; i++)
 		arg[n++] = fixed[i];
 	if (o->threads)
 		snprintf(lcores, sizeof(lcores), "--lcores=0@%d,1@%d", o->cpu[0],

@@ -96,9 +96,8 @@ static void
 an_initial_source_connection_id_of_another(void)
 {
 	static const uint8_t params[] = {0x0f, 8, 1, 2, 3, 4, 5, 6, 7, 8};
-	struct plx_rogue_cfg rc = {.no_iscid = true,
-	                           .extra_params = params,
-	                           .extra_len = sizeof(params)};
+	struct plx_rogue_cfg rc = {
+	        .no_iscid = true, .extra_params = params, .extra_len = sizeof(params)};
 
 	hello_is_refused(&rc, NGTCP2_TRANSPORT_PARAMETER_ERROR);
 }
@@ -113,7 +112,9 @@ static void
 an_original_destination_connection_id(void)
 {
 	PLX_COVERS("T4");
-	params_are_refused("\x00\x08""12345678", 10);
+	params_are_refused("\x00\x08"
+	                   "12345678",
+	                   10);
 }
 
 static void
@@ -131,14 +132,18 @@ static void
 a_retry_source_connection_id(void)
 {
 	PLX_COVERS("T6");
-	params_are_refused("\x10\x08""12345678", 10);
+	params_are_refused("\x10\x08"
+	                   "12345678",
+	                   10);
 }
 
 static void
 a_stateless_reset_token(void)
 {
 	PLX_COVERS("T7");
-	params_are_refused("\x02\x10""0123456789abcdef", 18);
+	params_are_refused("\x02\x10"
+	                   "0123456789abcdef",
+	                   18);
 }
 
 /*
@@ -174,9 +179,10 @@ a_max_ack_delay_of_2_to_the_15(void)
 static void
 other_parameters_out_of_range_or_malformed(void)
 {
-	params_are_refused("\x0e\x01\x01", 3);                             /* limit of 1 */
-	params_are_refused("\x08\x08\xd0\x00\x00\x00\x00\x00\x00\x01", 10); /* 2^60 + 1 streams */
-	params_are_refused("\x0a\x05\x01", 3);                             /* longer than it is */
+	params_are_refused("\x0e\x01\x01", 3); /* limit of 1 */
+	params_are_refused("\x08\x08\xd0\x00\x00\x00\x00\x00\x00\x01",
+	                   10);                    /* 2^60 + 1 streams */
+	params_are_refused("\x0a\x05\x01", 3);     /* longer than it is */
 	params_are_refused("\x0a\x02\x01\x01", 4); /* a byte behind the number */
 }
 
@@ -270,7 +276,8 @@ static void
 an_end_of_early_data(void)
 {
 	PLX_COVERS("T33");
-	handshake_message_is_refused((const uint8_t *)"\5\0\0\0", 4, TLS_UNEXPECTED_MESSAGE);
+	handshake_message_is_refused((const uint8_t *)"\5\0\0\0", 4,
+	                             TLS_UNEXPECTED_MESSAGE);
 }
 
 int

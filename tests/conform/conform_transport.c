@@ -11,7 +11,7 @@
 #define SEC PLX_NS_PER_S
 
 /** Longer than any stream or window allows. */
-#define FAR_OFF UINT64_C(100000000)
+#define FAR_OFF         UINT64_C(100000000)
 #define COUNT_TOO_LARGE ((UINT64_C(1) << 60) + 1)
 
 static struct plx_pair *
@@ -73,11 +73,11 @@ closed_with(struct plx_rogue *r, uint64_t code)
 	plx_pair_free(p);
 }
 
-#define AFTER_HANDSHAKE(code, ...)                                                         \
-	do {                                                                               \
-		struct plx_rogue *r_ = connected(pair());                                  \
-		PLX_ROGUE_SEND(r_, PLX_ROGUE_1RTT, __VA_ARGS__);                           \
-		closed_with(r_, (code));                                                   \
+#define AFTER_HANDSHAKE(code, ...)                               \
+	do {                                                     \
+		struct plx_rogue *r_ = connected(pair());        \
+		PLX_ROGUE_SEND(r_, PLX_ROGUE_1RTT, __VA_ARGS__); \
+		closed_with(r_, (code));                         \
 	} while (0)
 
 /*
@@ -187,7 +187,10 @@ a_path_challenge_in_a_handshake_packet(void)
 	struct plx_rogue *r = half_way(pair());
 
 	PLX_COVERS("T14");
-	plx_rogue_send(r, PLX_ROGUE_HANDSHAKE, (const uint8_t *)"\x1a""12345678", 9);
+	plx_rogue_send(r, PLX_ROGUE_HANDSHAKE,
+	               (const uint8_t *)"\x1a"
+	                                "12345678",
+	               9);
 	closed_with(r, NGTCP2_PROTOCOL_VIOLATION);
 }
 
@@ -210,14 +213,14 @@ reserved_bits_in_a_short_header(void)
 
 /*
  * RFC 9000 section 19.4: "An endpoint that receives a RESET_STREAM frame for a send-only stream
- * MUST terminate the connection with error STREAM_STATE_ERROR." ngtcp2 sends the general code
- * that section 11 allows in its place (docs/limits.md); a bidirectional stream gets the exact one.
+ * MUST terminate the connection with error STREAM_STATE_ERROR."
  */
 static void
 a_reset_of_a_stream_that_only_the_server_sends_on(void)
 {
 	PLX_COVERS("T16");
-	AFTER_HANDSHAKE(NGTCP2_PROTOCOL_VIOLATION, 0x04, 3, 0, 0);
+	AFTER_HANDSHAKE(NGTCP2_STREAM_STATE_ERROR, 0x04, 3, 0, 0);
+	AFTER_HANDSHAKE(NGTCP2_STREAM_STATE_ERROR, 0x01, 0x05, 0, 0, 0x04, 3, 0, 0);
 	AFTER_HANDSHAKE(NGTCP2_STREAM_STATE_ERROR, 0x04, 101, 0, 0);
 }
 
@@ -330,8 +333,8 @@ a_connection_id_of_a_bad_length(void)
 {
 	PLX_COVERS("T26");
 	AFTER_HANDSHAKE(NGTCP2_FRAME_ENCODING_ERROR, 0x18, 1, 0, 0, TOKEN_16);
-	AFTER_HANDSHAKE(NGTCP2_FRAME_ENCODING_ERROR, 0x18, 1, 0, 21, TOKEN_16, 1, 2, 3, 4, 5,
-	                TOKEN_16);
+	AFTER_HANDSHAKE(NGTCP2_FRAME_ENCODING_ERROR, 0x18, 1, 0, 21, TOKEN_16, 1, 2, 3, 4,
+	                5, TOKEN_16);
 }
 
 /*
@@ -426,6 +429,117 @@ crypto_in_0rtt_is_never_opened(void)
 	plx_pair_free(p);
 }
 
+/*
+ * RFC 9000 section 12.2: "Receivers SHOULD ... individually process each QUIC packet ... as if
+ * they were received as the payload of different UDP datagrams", and section 12.2 again: a packet
+ * whose Length does not fit is discarded. Nothing that anybody on the path can write into a header
+ * ends the connection.
+ */
+static void
+a_length_that_is_not_the_packets_is_dropped(void)
+{
+	static const int lies[] = {-2000, -30, -21, -20, -1, 1, 4, 300, 10000};
+	struct plx_pair *p = pair();
+	struct plx_rogue *r = half_way(p);
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		struct plx_rogue_pkt pkt = {.level = PLX_ROGUE_HANDSHAKE,
+		                            .frames = (const uint8_t *)"\1",
+		                            .len = 1,
+		                            .length_lie = lies[i]};
+		uint8_t out[200];
+
+		plx_rogue_send_raw(r, out, plx_rogue_seal(r, &pkt, out, sizeof(out)));
+	}
+	plx_pair_run(p, NULL, SEC / 10);
+	CU_ASSERT_FALSE(r->close.got);
+	CU_ASSERT_EQUAL(p->end[PLX_PAIR_SERVER].app.established, 0);
+	r->cfg.hold_finished = false;
+	CU_ASSERT_TRUE(plx_rogue_connect(r));
+	PLX_ROGUE_SEND(r, PLX_ROGUE_1RTT, 0x1c, 0, 0, 0);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 10 * SEC));
+	plx_rogue_free(r);
+	plx_pair_free(p);
+}
+
+/*
+ * RFC 9000 section 12.3: "A receiver MUST discard a newly unprotected packet unless it is certain
+ * that it has not processed another packet with the same packet number".
+ */
+static void
+a_packet_number_counts_once(void)
+{
+	struct plx_pair *p = pair();
+	struct plx_rogue *r = connected(p);
+	struct plx_rogue_pkt pkt = {.level = PLX_ROGUE_1RTT,
+	                            .frames = (const uint8_t *)"\x1a"
+	                                                       "12345678",
+	                            .len = 9,
+	                            .pn_given = true,
+	                            .pn = 1000};
+	uint8_t out[200];
+	size_t n = plx_rogue_seal(r, &pkt, out, sizeof(out));
+
+	for (int i = 0; i < 20; i++) {
+		plx_rogue_send_raw(r, out, n);
+		plx_pair_run(p, NULL, 30 * PLX_NS_PER_MS);
+	}
+	CU_ASSERT_EQUAL(r->frames[0x1b], 1);
+	CU_ASSERT_FALSE(r->close.got);
+	PLX_ROGUE_SEND(r, PLX_ROGUE_1RTT, 0x1c, 0, 0, 0);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 10 * SEC));
+	plx_rogue_free(r);
+	plx_pair_free(p);
+}
+
+/*
+ * RFC 9001 section 5.7: "a server MUST NOT process incoming 1-RTT protected packets before the TLS
+ * handshake is complete."
+ */
+static void
+data_before_the_clients_finished_reaches_nobody(void)
+{
+	struct plx_pair *p = pair();
+	struct plx_rogue *r = half_way(p);
+
+	CU_ASSERT_PTR_NOT_NULL(r->sp[PLX_ROGUE_1RTT].tx.aead);
+	for (int i = 0; i < 20; i++)
+		PLX_ROGUE_SEND(r, PLX_ROGUE_1RTT, 0x0a, 0, 4, 1, 2, 3, 4);
+	plx_pair_run(p, NULL, SEC / 10);
+	CU_ASSERT_EQUAL(p->end[PLX_PAIR_SERVER].app.established, 0);
+	CU_ASSERT_EQUAL(p->end[PLX_PAIR_SERVER].app.rx_bytes, 0);
+	r->cfg.hold_finished = false;
+	CU_ASSERT_TRUE(plx_rogue_connect(r));
+	CU_ASSERT_EQUAL(p->end[PLX_PAIR_SERVER].app.established, 1);
+	PLX_ROGUE_SEND(r, PLX_ROGUE_1RTT, 0x1c, 0, 0, 0);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 10 * SEC));
+	plx_rogue_free(r);
+	plx_pair_free(p);
+}
+
+/*
+ * RFC 9000 section 10.2.1: "An endpoint SHOULD limit the rate at which it generates packets in the
+ * closing state", section 10.2: "the closing and draining connection states ... SHOULD persist for
+ * at least three times the current PTO interval".
+ */
+static void
+a_closed_connection_answers_ever_more_rarely(void)
+{
+	struct plx_pair *p = pair();
+	struct plx_rogue *r = connected(p);
+
+	PLX_ROGUE_SEND(r, PLX_ROGUE_1RTT, 0x1e);
+	CU_ASSERT_TRUE(plx_rogue_wait_close(r));
+	for (int i = 0; i < 1000; i++)
+		PLX_ROGUE_SEND(r, PLX_ROGUE_1RTT, 0x01);
+	plx_pair_run(p, NULL, 30 * PLX_NS_PER_MS);
+	CU_ASSERT_TRUE(r->close.cnt > 2 && r->close.cnt <= 1 + 10);
+	CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[PLX_PAIR_SERVER].quic), 1);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 10 * SEC));
+	plx_rogue_free(r);
+	plx_pair_free(p);
+}
+
 int
 main(void)
 {
@@ -437,7 +551,8 @@ main(void)
 	         a_stream_beyond_the_limit_in_any_frame},
 	        {"a frame of unknown type", a_frame_of_unknown_type},
 	        {"a packet without frames", a_packet_without_frames},
-	        {"reserved bits in a Handshake packet", reserved_bits_in_a_handshake_packet},
+	        {"reserved bits in a Handshake packet",
+	         reserved_bits_in_a_handshake_packet},
 	        {"a PATH_CHALLENGE in a Handshake packet",
 	         a_path_challenge_in_a_handshake_packet},
 	        {"reserved bits in a short header", reserved_bits_in_a_short_header},
@@ -446,14 +561,16 @@ main(void)
 	        {"STOP_SENDING for a stream not created",
 	         stop_sending_for_a_stream_not_created},
 	        {"a NEW_TOKEN from a client", a_new_token_from_a_client},
-	        {"stream data on a stream not created", stream_data_on_a_stream_not_created},
+	        {"stream data on a stream not created",
+	         stream_data_on_a_stream_not_created},
 	        {"stream data on a stream that only the server sends on",
 	         stream_data_on_a_stream_that_only_the_server_sends_on},
 	        {"MAX_STREAM_DATA for a stream not created",
 	         max_stream_data_for_a_stream_not_created},
 	        {"MAX_STREAM_DATA for a stream that only the client sends on",
 	         max_stream_data_for_a_stream_that_only_the_client_sends_on},
-	        {"MAX_STREAMS above the largest stream", max_streams_above_the_largest_stream},
+	        {"MAX_STREAMS above the largest stream",
+	         max_streams_above_the_largest_stream},
 	        {"STREAMS_BLOCKED above the largest stream",
 	         streams_blocked_above_the_largest_stream},
 	        {"a connection ID that retires its successors",
@@ -465,11 +582,22 @@ main(void)
 	        {"a final size that changes", a_final_size_that_changes},
 	        {"retirement of an ID never issued or in use",
 	         retirement_of_an_id_never_issued_or_in_use},
+	        CU_TEST_INFO_NULL,
+	};
+	CU_TestInfo lives[] = {
+	        {"a Length that is not the packet's is dropped",
+	         a_length_that_is_not_the_packets_is_dropped},
+	        {"a packet number counts once", a_packet_number_counts_once},
+	        {"data before the client's Finished reaches nobody",
+	         data_before_the_clients_finished_reaches_nobody},
 	        {"CRYPTO in 0-RTT is never opened", crypto_in_0rtt_is_never_opened},
+	        {"a closed connection answers ever more rarely",
+	         a_closed_connection_answers_ever_more_rarely},
 	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
 	        {"RFC 9000 closes for", NULL, NULL, NULL, NULL, tests},
+	        {"RFC 9000 goes on, or stays silent", NULL, NULL, NULL, NULL, lives},
 	        CU_SUITE_INFO_NULL,
 	};
 

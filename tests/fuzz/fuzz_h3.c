@@ -9,7 +9,7 @@
  * After each input all memory must be back, and no credit returned that was never given.
  */
 #define SITE_MAX 16
-#include "../unit/h3/h3_site.h"
+#include "h3_site.h"
 #include "plx_conn_mem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

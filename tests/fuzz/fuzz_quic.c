@@ -196,7 +196,8 @@ tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct plx_pair *pairs[2]; /* with a short and a long chain of certificates */
+	static struct plx_pair
+	        *pairs[2]; /* with a short and a long chain of certificates */
 	struct script s = {.at = data, .end = data + size};
 	struct plx_pair_cfg cfg;
 	struct plx_pair *p;
@@ -218,7 +219,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (setup & SETUP_RETRY)
 		cfg.quic[PLX_PAIR_SERVER].retry = PLX_RETRY_ON;
-	if ((*kept == NULL && plx_pair_new(kept, &cfg) != 0) || plx_pair_reset(*kept, &cfg) != 0)
+	if ((*kept == NULL && plx_pair_new(kept, &cfg) != 0) ||
+	    plx_pair_reset(*kept, &cfg) != 0)
 		abort();
 	p = *kept;
 	p->end[PLX_PAIR_CLIENT].app.up = STREAM_SIZE;

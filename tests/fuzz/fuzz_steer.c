@@ -94,7 +94,8 @@ one(uint8_t kind, uint8_t slot, uint8_t gen, const uint8_t *bytes, size_t len)
 	}
 	if ((kind & 4) != 0 && room >= PLX_CID_LEN) {
 		plx_steer_make_cid(st[kind >> 3 & 1],
-		                   kind & 0x10 ? PLX_CID_SLOT_RETRY : slot % SLOTS, gen, 3, cid);
+		                   kind & 0x10 ? PLX_CID_SLOT_RETRY : slot % SLOTS, gen, 3,
+		                   cid);
 		memcpy(at, cid, PLX_CID_LEN);
 		if (at == exact + 6)
 			exact[5] = PLX_CID_LEN;

@@ -74,7 +74,8 @@ number(const char *s)
 static void
 flags(char *s)
 {
-	static const struct plx_opt opts[] = {{"iface", "NAME", ""}, {"probe", NULL, ""}, {0}};
+	static const struct plx_opt opts[] = {
+	        {"iface", "NAME", ""}, {"probe", NULL, ""}, {0}};
 	static const struct plx_short shorts[] = {{'o', "get-output"}, {'p', "probe"}, {0}};
 	static const struct plx_flags_spec spec = {"get", opts, shorts};
 	struct plx_errtext err = {""};

@@ -56,7 +56,7 @@ async def main(args):
                        create_protocol=Client) as client:
         got = await asyncio.wait_for(asyncio.gather(*[
             client.get(url, os.path.join(args.output, os.path.basename(url)))
-            for url in args.url]), 100)
+            for url in args.url]), 180)
     bad = [s for s in got if s != b"200"]
     if bad:
         print("status", bad)

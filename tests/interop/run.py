@@ -12,11 +12,19 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cases  # noqa: E402
 import rig as rigs  # noqa: E402
+import table  # noqa: E402
 
 
 def main(argv):
-    if len(argv) < 2 or argv[1] not in ("smoke", "full"):
-        print("usage: run.sh smoke|full [CASE...]   CASE: regular expression on case names",
+    page = None
+    if "--table" in argv:
+        at = argv.index("--table")
+        page = argv[at + 1] if at + 1 < len(argv) else ""
+        argv = argv[:at] + argv[at + 2:]
+    if len(argv) < 2 or argv[1] not in ("smoke", "full") or page == "":
+        print("usage: run.sh smoke|full [--table FILE] [CASE...]\n"
+              "  CASE: regular expression on case names\n"
+              "  --table FILE: write the results of all cases as docs/interop.md has them",
               file=sys.stderr)
         return 2
     if os.geteuid() != 0:
@@ -29,12 +37,17 @@ def main(argv):
     if not wanted:
         print("no case fits", file=sys.stderr)
         return 2
+    if page is not None and table.complete([c.name for c in wanted]):
+        print("--table wants all cases; these differ from the page: " +
+              " ".join(table.complete([c.name for c in wanted])), file=sys.stderr)
+        return 2
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupted)
     passed, failed, skipped = 0, 0, 0
+    results = {}
     for case in wanted:
         start = time.monotonic()
         rig = None
@@ -66,7 +79,10 @@ def main(argv):
         finally:
             if rig:
                 rig.close()
+        results[case.name] = f"skipped: {why}" if verdict == "skipped" else verdict
         print(f"{verdict:8} {case.name} ({time.monotonic() - start:.1f} s) {why}", flush=True)
+    if page is not None:
+        table.write(page, results)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

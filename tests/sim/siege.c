@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "siege.h"
 
+#include <malloc.h>
 #include <time.h>
 
 #define WINDOW   (256u << 10)
@@ -35,6 +36,18 @@ siege_cpu_ns(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 	return (uint64_t)ts.tv_sec * SEC + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t
+siege_heap_used(void)
+{
+#ifdef PLX_SANITIZE
+	return 0;
+#else
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+#endif
 }
 
 static void

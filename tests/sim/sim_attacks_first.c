@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "siege.h"
 
-#include <malloc.h>
-
 /* Attacks with first packets, beside honest clients: reliability rows A1, A3, A4, A7, A9. */
 
 static struct plx_rogue *
@@ -402,7 +400,8 @@ a7_send(struct plx_pair *p, struct a7 *a)
 
 	switch (a->sent % 16) {
 	case 0: { /* an Initial that looks right and does not open */
-		struct plx_rogue_pkt pkt = {.pad_to = 1000, .dcid = out + 1400, .dcid_len = 18};
+		struct plx_rogue_pkt pkt = {
+		        .pad_to = 1000, .dcid = out + 1400, .dcid_len = 18};
 
 		plx_rand_bytes(&p->rand, out + 1400, 18);
 		n = first_packet(a->r, pkt, out);
@@ -478,18 +477,6 @@ later_packets_of_unknown_connections_cost_nobody(void)
 	CU_ASSERT_TRUE(s.stormy_peak <= s.calm_peak + (64u << 10));
 }
 
-static uint64_t
-heap_used(void)
-{
-#ifdef PLX_SANITIZE
-	return 0; /* its leak check says the same at the end */
-#else
-	struct mallinfo2 m = mallinfo2();
-
-	return m.uordblks + m.hblkhd;
-#endif
-}
-
 /* The same, alone and many: slab and heap are what they were. */
 static void
 later_packets_of_unknown_connections_leave_no_byte_behind(void)
@@ -514,7 +501,7 @@ later_packets_of_unknown_connections_leave_no_byte_behind(void)
 			plx_pair_run(p, NULL, MS);
 		}
 		plx_pair_run(p, NULL, 100 * MS);
-		heap[round] = heap_used();
+		heap[round] = siege_heap_used();
 		slab[round] = plx_pair_slab_used(p, PLX_PAIR_SERVER);
 	}
 	CU_ASSERT_EQUAL(heap[0], heap[1]);

@@ -42,9 +42,9 @@ edit_hello(enum plx_rogue_hello how, uint8_t *msg, size_t *len)
 {
 	size_t i = 4 + 2 + 32, ext_len, at;
 
-	i += 1u + msg[i];                                 /* legacy_session_id */
-	i += 2u + ((size_t)msg[i] << 8 | msg[i + 1]);     /* cipher_suites */
-	i += 1u + msg[i];                                 /* legacy_compression_methods */
+	i += 1u + msg[i];                             /* legacy_session_id */
+	i += 2u + ((size_t)msg[i] << 8 | msg[i + 1]); /* cipher_suites */
+	i += 1u + msg[i];                             /* legacy_compression_methods */
 	at = i;
 	ext_len = (size_t)msg[i] << 8 | msg[i + 1];
 	for (i += 2; i + 4 <= *len;) {
@@ -158,9 +158,9 @@ static const OSSL_DISPATCH table[] = {
 static size_t
 write_params(const struct plx_rogue *r, uint8_t *dst)
 {
-	static const uint32_t v[][2] = {{0x01, 30000},    {0x04, 16u << 20}, {0x05, 4u << 20},
-	                                {0x06, 4u << 20}, {0x07, 4u << 20},  {0x08, 100},
-	                                {0x09, 16}};
+	static const uint32_t v[][2] = {
+	        {0x01, 30000},    {0x04, 16u << 20}, {0x05, 4u << 20}, {0x06, 4u << 20},
+	        {0x07, 4u << 20}, {0x08, 100},       {0x09, 16}};
 	uint8_t *p = dst, n[8];
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
@@ -187,6 +187,8 @@ start_tls(struct plx_rogue *r)
 {
 	const char *alpn = r->cfg.alpn != NULL ? r->cfg.alpn : "plx-test";
 	size_t len = strlen(alpn);
+	/* Not const: OpenSSL's macros cast it away. */
+	char group[] = "X25519", name[] = "server.example";
 	unsigned char wire[64];
 
 	r->ctx = SSL_CTX_new_ex(r->p->end[PLX_PAIR_CLIENT].tls->lib, NULL,
@@ -196,7 +198,7 @@ start_tls(struct plx_rogue *r)
 	SSL_CTX_set_min_proto_version(r->ctx, TLS1_3_VERSION);
 	SSL_CTX_clear_options(r->ctx, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
 	if (!SSL_CTX_set_ciphersuites(r->ctx, "TLS_AES_128_GCM_SHA256") ||
-	    !SSL_CTX_set1_groups_list(r->ctx, "X25519"))
+	    !SSL_CTX_set1_groups_list(r->ctx, group))
 		return false;
 	r->ssl = SSL_new(r->ctx);
 	if (r->ssl == NULL || !SSL_set_quic_tls_cbs(r->ssl, table, r))
@@ -206,7 +208,7 @@ start_tls(struct plx_rogue *r)
 	SSL_set_connect_state(r->ssl);
 	SSL_set_verify(r->ssl, SSL_VERIFY_NONE, NULL);
 	return SSL_set_alpn_protos(r->ssl, wire, (unsigned)len + 1) == 0 &&
-	       SSL_set_tlsext_host_name(r->ssl, "server.example") == 1 &&
+	       SSL_set_tlsext_host_name(r->ssl, name) == 1 &&
 	       SSL_set_quic_tls_transport_params(r->ssl, r->params,
 	                                         write_params(r, r->params)) == 1;
 }
@@ -256,7 +258,8 @@ plx_rogue_free(struct plx_rogue *r)
 		if (r->next == NULL)
 			r->p->cfg.tap = NULL;
 	}
-	for (it = r->p->cfg.tap == plx_rogue_tap ? r->p->cfg.tap_arg : NULL; it != NULL; it = it->next) {
+	for (it = r->p->cfg.tap == plx_rogue_tap ? r->p->cfg.tap_arg : NULL; it != NULL;
+	     it = it->next) {
 		if (it->next == r)
 			it->next = r->next;
 	}
@@ -354,7 +357,8 @@ tls_go(struct plx_rogue *r)
 	rv = SSL_do_handshake(r->ssl);
 	r->tls_done = rv == 1;
 	e = SSL_get_error(r->ssl, rv);
-	r->tls_failed = !r->tls_done && e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE;
+	r->tls_failed =
+	        !r->tls_done && e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE;
 	ERR_clear_error();
 }
 
@@ -459,7 +463,8 @@ got_crypto(struct plx_rogue *r, enum plx_rogue_level level, struct plx_rogue_rea
 }
 
 static void
-got_ack(struct plx_rogue *r, enum plx_rogue_level level, uint64_t type, struct plx_rogue_reader *rd)
+got_ack(struct plx_rogue *r, enum plx_rogue_level level, uint64_t type,
+        struct plx_rogue_reader *rd)
 {
 	int64_t largest = (int64_t)plx_rogue_get(rd);
 	uint64_t cnt;
@@ -494,7 +499,8 @@ got_new_cid(struct plx_rogue *r, struct plx_rogue_reader *rd)
 }
 
 static void
-got_close(struct plx_rogue *r, enum plx_rogue_level level, uint64_t type, struct plx_rogue_reader *rd)
+got_close(struct plx_rogue *r, enum plx_rogue_level level, uint64_t type,
+          struct plx_rogue_reader *rd)
 {
 	uint64_t code = plx_rogue_get(rd), frame = type == 0x1c ? plx_rogue_get(rd) : 0;
 

@@ -110,7 +110,7 @@ struct plx_rogue {
 	struct plx_rogue_close close;
 	uint64_t frames[PLX_ROGUE_FRAME_MAX]; /**< by type */
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes;
-	uint64_t bad;       /**< packets that did not open */
+	uint64_t bad; /**< packets that did not open */
 	uint64_t retries, negotiations;
 	uint64_t stream_bytes;
 	int64_t acked; /**< largest 1-RTT packet number the server acknowledged */
@@ -142,7 +142,8 @@ void plx_rogue_make_hello(struct plx_rogue *r);
 bool plx_rogue_connect(struct plx_rogue *r);
 
 /** plx_rogue_run() steps the pair until the condition holds or ns have passed. */
-bool plx_rogue_run(struct plx_rogue *r, bool (*until)(const struct plx_rogue *r), uint64_t ns);
+bool plx_rogue_run(struct plx_rogue *r, bool (*until)(const struct plx_rogue *r),
+                   uint64_t ns);
 
 /** plx_rogue_wait_close() waits for the server's CONNECTION_CLOSE, 5 s at most. */
 bool plx_rogue_wait_close(struct plx_rogue *r);
@@ -157,8 +158,8 @@ struct plx_rogue_pkt {
 	enum plx_rogue_level level;
 	const uint8_t *frames;
 	size_t len;
-	uint8_t reserved;    /**< reserved bits, 0..3 */
-	bool pn_given;       /**< take pn, else the next one */
+	uint8_t reserved; /**< reserved bits, 0..3 */
+	bool pn_given;    /**< take pn, else the next one */
 	int64_t pn;
 	size_t pad_to;       /**< PADDING until the packet has this size, bytes */
 	int length_lie;      /**< added to the Length field */
@@ -183,8 +184,8 @@ void plx_rogue_send(struct plx_rogue *r, enum plx_rogue_level level, const uint8
 void plx_rogue_send_ints(struct plx_rogue *r, enum plx_rogue_level level, const uint64_t *v,
                          size_t cnt);
 
-#define PLX_ROGUE_SEND(r, level, ...)                                                      \
-	plx_rogue_send_ints((r), (level), (const uint64_t[]){__VA_ARGS__},                 \
+#define PLX_ROGUE_SEND(r, level, ...)                                      \
+	plx_rogue_send_ints((r), (level), (const uint64_t[]){__VA_ARGS__}, \
 	                    sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 /** plx_rogue_crypto() sends TLS bytes of the test in a CRYPTO frame. */

@@ -155,7 +155,8 @@ plx_rogue_seal(struct plx_rogue *r, const struct plx_rogue_pkt *pkt, uint8_t *ou
 		EVP_EncryptUpdate(k->aead, body, &n, plain, (int)len);
 	EVP_EncryptFinal_ex(k->aead, body + len, &n);
 	EVP_CIPHER_CTX_ctrl(k->aead, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, body + len);
-	mask(m, k, body); /* the sample begins four bytes behind the packet number's first */
+	mask(m, k,
+	     body); /* the sample begins four bytes behind the packet number's first */
 	out[0] ^= m[0] & (length != NULL ? 0x0f : 0x1f);
 	for (int i = 0; i < PN_LEN; i++)
 		out[hdr - PN_LEN + (size_t)i] ^= m[1 + i];
@@ -244,7 +245,8 @@ decrypt(struct plx_rogue *r, const uint8_t *pkt, size_t hdr, size_t len,
 
 /* What a Retry says: its SCID and token are the next Initial's. */
 static void
-take_retry(struct plx_rogue *r, const uint8_t *scid, size_t scid_len, const struct plx_rogue_reader *rd)
+take_retry(struct plx_rogue *r, const uint8_t *scid, size_t scid_len,
+           const struct plx_rogue_reader *rd)
 {
 	size_t len = (size_t)(rd->end - rd->p);
 

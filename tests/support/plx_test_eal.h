@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -52,6 +53,16 @@ plx_test_lcores(char *buf, size_t sz, unsigned cnt)
 }
 
 /**
+ * plx_test_memory() is the argument about pages: none of the machine's, unless a measurement asks
+ * for hugepages as an engine would have them (PLX_TEST_HUGE=1; tests/bench/run.py sets it).
+ */
+static inline const char *
+plx_test_memory(void)
+{
+	return getenv("PLX_TEST_HUGE") != NULL ? "--in-memory" : "--no-huge";
+}
+
+/**
  * plx_test_eal_lcores() starts EAL with cnt lcores that share all CPUs of this process.
  *
  * @param prefix  name of the program; the process number is added
@@ -63,8 +74,8 @@ static inline int
 plx_test_eal_lcores(const char *prefix, unsigned mb, unsigned cnt)
 {
 	char name[96], mem[16], lcores[512], prog[] = "plx_test", *arg[16];
-	static const char *const fixed[] = {"--no-huge", "--no-shconf", "--no-pci",
-	                                    "--no-telemetry", "--log-level=warning"};
+	const char *const fixed[] = {plx_test_memory(), "--no-shconf", "--no-pci",
+	                             "--no-telemetry", "--log-level=error"};
 	char text[5][24];
 	int argc = 0;
 

@@ -85,7 +85,8 @@ struct plx_endpoint_cfg {
 	uint16_t max_transmit_datagrams; /**< segments of one packet, default 10; 0 is 1 */
 	bool allow_mtud;  /**< path MTU discovery, default on; off: 1452 bytes at once */
 	bool has_seed;	  /**< rng_seed is given; default off: the system's randomness */
-	uint8_t rng_seed[32]; /**< tests only: IDs, keys and certificates follow from it */
+	uint8_t rng_seed[32]; /**< tests only: IDs and keys follow from it; NEW_TOKEN
+				   tokens alone are salted by the crypto library */
 
 	uint32_t conns_max;	 /**< connections, default 1024, 1..2^24-2 */
 	uint32_t idle_timeout_ms; /**< default 30000; 0 = never */

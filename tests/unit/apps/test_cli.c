@@ -1,140 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Runs the program as a user does and looks at exit code and what it says. */
-#include <plx_test.h>
-
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "cli_run.h"
 
 #include <jansson.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
-#include "apps/plx_test_paths.h"
-
-/* Much more than any answer needs. */
-#define OUTPUT_MAX (256 * 1024)
-
-/* A run that takes longer hangs. */
-#define TIMEOUT_MS 60000
-
-struct run {
-	int code; /* exit code; 256 + signal; -1 after a timeout */
-	char *out;
-	char *err;
-};
-
-static char dir[64];
-static struct run last;
-
-static void
-drain(struct pollfd *pfd, char **buf, size_t *len)
-{
-	ssize_t n = 0;
-
-	if (pfd->revents != 0)
-		n = read(pfd->fd, *buf + *len, OUTPUT_MAX - 1 - *len);
-	if (pfd->revents != 0 && n <= 0) {
-		close(pfd->fd);
-		pfd->fd = -1;
-	}
-	*len += n > 0 ? (size_t)n : 0;
-	(*buf)[*len] = '\0';
-}
-
-/* Runs pollux with words (spaces between; '+' in a word stands for a space). */
-static const struct run *
-pollux(const char *words)
-{
-	static char program[] = PLX_TEST_POLLUX;
-	char text[1024], *argv[48] = {program}, *save = NULL;
-	char xdg[96], *envp[] = {xdg, NULL};
-	int argc = 1, out[2], err[2], status = 0;
-	size_t out_len = 0, err_len = 0;
-	posix_spawn_file_actions_t fa;
-	struct pollfd pfd[2];
-	pid_t pid;
-
-	snprintf(text, sizeof(text), "%s", words);
-	for (char *w = strtok_r(text, " ", &save); w != NULL;
-	     w = strtok_r(NULL, " ", &save)) {
-		for (char *p = w; *p != '\0'; p++)
-			*p = *p == '+' ? ' ' : *p;
-		argv[argc++] = w;
-	}
-	snprintf(xdg, sizeof(xdg), "RUNTIME_DIRECTORY=%s", dir);
-	CU_ASSERT_FATAL(pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0);
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&fa, out[1], 1);
-	posix_spawn_file_actions_adddup2(&fa, err[1], 2);
-	CU_ASSERT_EQUAL_FATAL(posix_spawn(&pid, program, &fa, NULL, argv, envp), 0);
-	posix_spawn_file_actions_destroy(&fa);
-	close(out[1]);
-	close(err[1]);
-	pfd[0] = (struct pollfd){.fd = out[0], .events = POLLIN};
-	pfd[1] = (struct pollfd){.fd = err[0], .events = POLLIN};
-	while (pfd[0].fd >= 0 || pfd[1].fd >= 0) {
-		if (poll(pfd, 2, TIMEOUT_MS) <= 0) {
-			kill(pid, SIGKILL);
-			break;
-		}
-		drain(&pfd[0], &last.out, &out_len);
-		drain(&pfd[1], &last.err, &err_len);
-	}
-	waitpid(pid, &status, 0);
-	last.code = WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
-	return &last;
-}
-
-/* A run that must fail with code and one sentence containing all of words (';' between). */
-static void
-refused(int code, const char *words, const char *args)
-{
-	const struct run *r = pollux(args);
-	char list[256], *save = NULL;
-
-	if (r->code != code)
-		printf("\n    pollux %s: %d, %s", args, r->code, r->err);
-	CU_ASSERT_EQUAL(r->code, code);
-	CU_ASSERT_EQUAL(strncmp(r->err, "pollux: ", 8), 0);
-	snprintf(list, sizeof(list), "%s", words);
-	for (char *w = strtok_r(list, ";", &save); w != NULL;
-	     w = strtok_r(NULL, ";", &save)) {
-		if (strstr(r->err, w) == NULL)
-			printf("\n    no '%s' in: %s", w, r->err);
-		CU_ASSERT_PTR_NOT_NULL(strstr(r->err, w));
-	}
-	/* One line, ended. */
-	CU_ASSERT_PTR_EQUAL(strchr(r->err, '\n'), r->err + strlen(r->err) - 1);
-	CU_ASSERT_STRING_EQUAL(r->out, "");
-}
-
-static const char *
-in_dir(const char *name)
-{
-	static char path[4][160];
-	static unsigned next;
-
-	next = (next + 1) % 4;
-	snprintf(path[next], sizeof(path[next]), "%s/%s", dir, name);
-	return path[next];
-}
-
-static void
-write_file(const char *name, const char *text)
-{
-	FILE *f = fopen(in_dir(name), "we");
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	fputs(text, f);
-	fclose(f);
-}
 
 /* "<args> <dir>/<name>" */
 static const char *
@@ -144,29 +12,6 @@ with(const char *args, const char *name)
 
 	snprintf(line, sizeof(line), "%s %s", args, in_dir(name));
 	return line;
-}
-
-static void
-make_pair(const char *cert, const char *key, long valid_s)
-{
-	EVP_PKEY *k = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	X509 *x = X509_new();
-	FILE *f;
-
-	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), valid_s < 0 ? 2 * valid_s : -60);
-	X509_gmtime_adj(X509_getm_notAfter(x), valid_s);
-	X509_set_pubkey(x, k);
-	CU_ASSERT_FATAL(X509_sign(x, k, NULL) > 0);
-	f = fopen(in_dir(cert), "we");
-	CU_ASSERT_EQUAL(PEM_write_X509(f, x), 1);
-	fclose(f);
-	f = fopen(in_dir(key), "we");
-	CU_ASSERT_EQUAL(PEM_write_PrivateKey(f, k, NULL, NULL, 0, NULL, NULL), 1);
-	fclose(f);
-	chmod(in_dir(key), 0600);
-	X509_free(x);
-	EVP_PKEY_free(k);
 }
 
 static void
@@ -430,15 +275,6 @@ test_man_page_is_current(void)
 }
 
 static int
-init(void)
-{
-	snprintf(dir, sizeof(dir), "/tmp/plx-cli-XXXXXX");
-	last.out = malloc(OUTPUT_MAX);
-	last.err = malloc(OUTPUT_MAX);
-	return mkdtemp(dir) == NULL || last.out == NULL || last.err == NULL;
-}
-
-static int
 fini(void)
 {
 	static const char *const names[] = {
@@ -474,7 +310,7 @@ static CU_TestInfo tests[] = {
 };
 
 static CU_SuiteInfo suites[] = {
-        {"cli", init, fini, NULL, NULL, tests},
+        {"cli", make_dir, fini, NULL, NULL, tests},
         CU_SUITE_INFO_NULL,
 };
 

@@ -4,8 +4,8 @@
 #include "plx_eal.h"
 
 static const struct plx_eal_want want = {.lcore_cnt = 4, .memory_mb = 100};
-static const struct plx_eal_host plain = {"0-1", 2, 0, 42};
-static const struct plx_eal_host huge = {"0-1", 2, 1024, 42};
+static const struct plx_eal_host plain = {"0-1", 2, 0, 8192, 42};
+static const struct plx_eal_host huge = {"0-1", 2, 1024, 8192, 42};
 
 struct made {
 	struct plx_config c;
@@ -120,6 +120,23 @@ test_too_little(void)
 }
 
 static void
+test_more_than_there_is(void)
+{
+	static const struct plx_eal_host small = {"0-1", 2, 0, 100, 42};
+	struct made *m = make("eal: {memory_mb: 1048576}", "", &plain);
+
+	PLX_COVERS("F13");
+	CU_ASSERT_EQUAL(m->rc, PLX_E_NOMEM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(m->err.s, "8192 MiB are free"));
+	m = make(NULL, "", &small);
+	CU_ASSERT_EQUAL(m->rc, PLX_E_NOMEM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(m->err.s, "116 MiB are asked for, 100 MiB are free"));
+	m = make("eal: {memory_mb: 2048}", "", &huge);
+	CU_ASSERT_EQUAL(m->rc, PLX_E_NOMEM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(m->err.s, "too few hugepages"));
+}
+
+static void
 test_extra_wins(void)
 {
 	struct made *m =
@@ -176,6 +193,7 @@ static CU_TestInfo tests[] = {
         {"with hugepages: in memory unless told otherwise", test_with_hugepages},
         {"--no-huge and --in-memory never meet", test_memory_modes_never_meet},
         {"too little memory is refused with both numbers", test_too_little},
+        {"more memory than there is is refused before EAL tries", test_more_than_there_is},
         {"arguments given win over computed ones", test_extra_wins},
         {"PCI is probed only for devices that are named", test_devices},
         {"the host has a processor", test_host},

@@ -225,6 +225,7 @@ a_handed_over_datagram_is_rebuilt_from_its_mbuf(void)
 		CU_ASSERT_EQUAL(m->data_len, f.len - spec.pad);
 		CU_ASSERT_EQUAL(m->pkt_len, m->data_len);
 		memset(&again, 0xff, sizeof(again));
+		plx_net_hand_over(&a.dg[0]);
 		plx_net_dgram_of(a.dg[0].cookie, &again);
 		CU_ASSERT_PTR_EQUAL(again.data, a.dg[0].data);
 		CU_ASSERT_EQUAL(again.len, 33);
