@@ -163,6 +163,7 @@ struct plx_config_get {
 struct plx_config_demo {
 	uint32_t duration_s;
 	uint32_t connections;
+	uint32_t rounds;
 	uint64_t seed;
 };
 

@@ -246,6 +246,9 @@ static const struct plx_key keys[] = {
 	{ .path = "demo.connections", .type = PLX_KEY_U32, .off = AT(demo.connections),
 	  .unit = "connections", .min = 1, .max = 4096, .def = "16",
 	  .help = "connections at a time" },
+	{ .path = "demo.rounds", .type = PLX_KEY_U32, .off = AT(demo.rounds),
+	  .unit = "rounds", .min = 1, .max = 1000000, .def = "1",
+	  .help = "times that all parts run, in one process; the table is of the last" },
 	{ .path = "demo.seed", .alias = "seed", .type = PLX_KEY_U64, .off = AT(demo.seed),
 	  .min = 0, .max = UINT64_MAX, .def = "1", .help = "seed of losses and payload" },
 

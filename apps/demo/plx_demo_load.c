@@ -261,22 +261,37 @@ end(struct plx_demo *d)
 	d->result[d->part] = done;
 }
 
-int
-plx_demo_run(struct plx_demo *d)
+/* @return what failed in one round of all parts */
+static uint64_t
+run_round(struct plx_demo *d, uint64_t len_ns)
 {
-	uint64_t len_ns = d->ctx->cfg.demo.duration_s * PLX_NS_PER_S / PLX_DEMO_PART_CNT;
 	uint64_t failed = 0;
 
+	memset(d->result, 0, sizeof(d->result));
 	for (int p = 0; p < PLX_DEMO_PART_CNT && !plx_app_stopping(d->ctx); p++) {
 		d->part = (enum plx_demo_part)p;
-		if (begin(d) != 0)
-			return plx_fail(PLX_EXIT_FAILED, "%s", plx_strerror(PLX_E_NOMEM));
+		if (begin(d) != 0) {
+			plx_fail(PLX_EXIT_FAILED, "%s", plx_strerror(PLX_E_NOMEM));
+			return failed + 1;
+		}
 		measure(d, len_ns);
 		end(d);
 		failed += d->result[p].failed;
 		if (d->result[p].ops == 0 && d->result[p].bytes == 0)
 			failed++;
 	}
+	return failed;
+}
+
+int
+plx_demo_run(struct plx_demo *d)
+{
+	const struct plx_config_demo *c = &d->ctx->cfg.demo;
+	uint64_t len_ns = c->duration_s * PLX_NS_PER_S / PLX_DEMO_PART_CNT;
+	uint64_t failed = 0;
+
+	for (uint32_t i = 0; i < c->rounds && !plx_app_stopping(d->ctx); i++)
+		failed += run_round(d, len_ns);
 	plx_progress_end(&d->progress);
 	if (plx_app_stopping(d->ctx))
 		return PLX_EXIT_INTERRUPTED;

@@ -279,7 +279,7 @@ plx_doctor_runtime_dir(struct plx_doctor *d)
 		        d, PLX_VERDICT_WARN, "runtime directory",
 		        "export XDG_RUNTIME_DIR=/run/user/$(id -u); RuntimeDirectory=pollux "
 		        "in a unit",
-		        "%s cannot be written; /tmp is used",
+		        "%s cannot be written; each run makes one in /tmp",
 		        dir != NULL ? dir
 		                    : "none is set, "
 		                      "and it");

@@ -372,7 +372,7 @@ plx_slab_calloc(struct plx_slab *s, size_t n, size_t sz)
 	void *p;
 
 	if (__builtin_mul_overflow(n, sz, &bytes))
-		bytes = SIZE_MAX; /* refused, and counted, as any size beyond the limit */
+		return plx_slab_alloc(s, SIZE_MAX); /* refused, and counted */
 	p = plx_slab_alloc(s, bytes);
 	if (p != NULL)
 		memset(p, 0, bytes);

@@ -541,20 +541,6 @@ plx_ctl_cpu_ns(const struct plx_ctl *c)
 	return sum;
 }
 
-uint64_t
-plx_ctl_conns(const struct plx_ctl *c)
-{
-	uint64_t sum = 0;
-
-	for (uint16_t n = 0; n < plx_engine_workers(c->engine); n++) {
-		const struct plx_worker *w = plx_engine_worker(c->engine, n);
-
-		if (w != NULL)
-			sum += plx_worker_conns(w);
-	}
-	return sum;
-}
-
 int
 plx_ctl_exit_code(int err)
 {

@@ -104,8 +104,6 @@ uint64_t plx_ctl_worker_count(const struct plx_ctl *c, uint16_t worker, const ch
         PLX_ANY_THREAD;
 /** CPU time of the worker threads, ns. */
 uint64_t plx_ctl_cpu_ns(const struct plx_ctl *c) PLX_ANY_THREAD;
-/** Connections open now. */
-uint64_t plx_ctl_conns(const struct plx_ctl *c) PLX_ANY_THREAD;
 
 /** plx_ctl_exit_code() maps an error of plx_ctl_open/start to the program's exit code. */
 int plx_ctl_exit_code(int err) PLX_ANY_THREAD;

@@ -179,9 +179,6 @@ int plx_h3_cancel(struct plx_h3 *h, int64_t stream_id, uint64_t code) PLX_ON_WOR
  */
 int plx_h3_goaway(struct plx_h3 *h) PLX_ON_WORKER;
 
-/** plx_h3_conn() is the connection below. Thread: the worker. Errors: none. */
-struct plx_conn *plx_h3_conn(struct plx_h3 *h) PLX_ON_WORKER;
-
 /**
  * A pointer of the application per stream, NULL at first; gone when on_closed returns.
  * Thread: the worker. Owns: the pointer stays the caller's. Errors: PLX_E_NOENT, NULL.

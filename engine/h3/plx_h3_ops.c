@@ -164,12 +164,6 @@ plx_h3_goaway(struct plx_h3 *h)
 	return plx_h3_ng_goaway_notice(h);
 }
 
-struct plx_conn *
-plx_h3_conn(struct plx_h3 *h)
-{
-	return h->conn;
-}
-
 int
 plx_h3_set_user(struct plx_h3 *h, int64_t stream_id, void *user)
 {

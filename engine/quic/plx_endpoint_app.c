@@ -31,7 +31,7 @@ on_conn_established(void *app, struct plx_conn *c, void **ctx)
 	memcpy(rec->alpn, c->proto->alpn, strlen(c->proto->alpn) + 1);
 	plx_ep_mark(rec, &rec->connected,
 	            rec->outbound ? PLX_EP_CONNECTED : PLX_EP_NEW_CONNECTION);
-	if (rec->outbound && rec->early && !rec->early_ok)
+	if (rec->outbound && c->early && !c->early_ok)
 		plx_ep_mark(rec, &rec->rejected, PLX_EP_ZERO_RTT_REJECTED);
 	/* Opens that came too early met a limit of 0; the handshake raised it. */
 	for (int bidi = 0; bidi < 2; bidi++) {

@@ -265,7 +265,7 @@ plx_endpoint_has_0rtt(struct plx_endpoint *ep, struct plx_conn_id id)
 {
 	const struct plx_ep_rec *rec = plx_ep_rec_of(ep, id);
 
-	return rec != NULL && rec->early;
+	return rec != NULL && rec->conn->early;
 }
 
 bool
@@ -273,7 +273,7 @@ plx_endpoint_accepted_0rtt(struct plx_endpoint *ep, struct plx_conn_id id)
 {
 	const struct plx_ep_rec *rec = plx_ep_rec_of(ep, id);
 
-	return rec != NULL && rec->outbound && rec->early_ok;
+	return rec != NULL && rec->outbound && rec->conn->early_ok;
 }
 
 uint32_t

@@ -58,7 +58,8 @@ struct plx_ep_stream {
 	struct plx_ep_rec *rec;
 	int64_t id;
 	struct plx_bytes tx, rx;
-	struct plx_ep_stream *tx_next, *tx_prev; /**< ring of those with something to send */
+	struct plx_ep_stream *tx_next,
+	        *tx_prev; /**< ring of those with something to send */
 	uint64_t reset_code, stop_code;
 	uint16_t linked; /**< nodes in the list of events */
 	bool local;
@@ -107,8 +108,6 @@ struct plx_ep_rec {
 	uint32_t refs; /**< slot, linked nodes, streams */
 	bool established;
 	bool outbound;
-	bool early;     /**< 0-RTT keys existed */
-	bool early_ok;  /**< and the peer took the data */
 	bool closed;    /**< CLOSED was queued, the one at the end of everything */
 	bool told;      /**< CLOSED was polled */
 	bool hello;     /**< HELLO was queued */
@@ -151,7 +150,7 @@ struct plx_endpoint {
 	struct plx_endpoint_cfg cfg;
 	uint64_t now;
 	struct plx_quic *q;
-	struct plx_slab *slab; /**< q's */
+	struct plx_slab *slab;   /**< q's */
 	struct plx_ep_rec **rec; /**< by slot; NULL = nobody was told of it */
 	struct plx_ep_node *ev_head, *ev_tail;
 	struct plx_ep_dgram *held; /**< DATAGRAM that was polled last */

@@ -376,7 +376,8 @@ plx_endpoint_stream_recv_into(struct plx_endpoint *ep, struct plx_conn_id id,
 		want = max;
 	if (make_room(buf, want) != 0)
 		return PLX_E_NOMEM;
-	n = plx_endpoint_stream_recv(ep, id, stream_id, buf->base + buf->len, want, fin, code);
+	n = plx_endpoint_stream_recv(ep, id, stream_id, buf->base + buf->len, want, fin,
+	                             code);
 	if (n > 0)
 		buf->len += (size_t)n;
 	return n;

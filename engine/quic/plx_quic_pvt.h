@@ -97,6 +97,8 @@ struct plx_conn {
 	bool is_server;
 	bool tx_cut;               /**< blocked streams took all questions of one packet */
 	bool got_reset;            /**< a stateless reset was recognised */
+	bool early;                /**< 0-RTT keys existed; TLS makes none yet */
+	bool early_ok;             /**< client: and the server took the data */
 	bool finished_due;         /**< client: complete, Finished not yet written */
 	uint8_t path_next;         /**< entry of path[] that a new path takes, 1.. */
 	struct plx_path rx_path;   /**< path of the last datagram */

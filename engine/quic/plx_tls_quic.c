@@ -44,7 +44,7 @@ struct plx_tls_sess {
 	ngtcp2_encryption_level rx_level, tx_level;
 	bool own_params; /**< our transport parameters are in place */
 	bool got_params; /**< the peer's came */
-	bool no_params;  /**< they did not, and now they are too late */
+	uint8_t refused; /**< alert that says why a secret was refused, 0 = none was */
 	uint8_t alert;
 	uint8_t params[512]; /**< they must stay while OpenSSL may send them */
 };
@@ -209,6 +209,24 @@ install(struct plx_conn *c, ngtcp2_encryption_level level, bool tx,
 	return rv;
 }
 
+/*
+ * What a handshake in QUIC cannot do without, and OpenSSL does not miss; ngtcp2 aborts when it
+ * writes without the peer's parameters. Whoever sends them has sent them before the first secret
+ * of a server and the last of a client: RFC 9001 sections 8.1, 8.2.
+ * @return alert, 0 = all is there
+ */
+static uint8_t
+lacks(const struct plx_tls_sess *s)
+{
+	const unsigned char *alpn;
+	unsigned int len;
+
+	if (!s->got_params)
+		return TLS_ALERT_MISSING_EXTENSION;
+	SSL_get0_alpn_selected(s->ssl, &alpn, &len);
+	return len > 0 ? 0 : TLS_ALERT_NO_ALPN;
+}
+
 static int
 yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *secret,
              size_t len, void *arg)
@@ -229,12 +247,10 @@ yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *
 		ngtcp2_conn_set_tls_error(c->nc, NGTCP2_ERR_PROTO);
 		return 0;
 	}
-	/* OpenSSL does not miss the extension, and ngtcp2 aborts when it writes without: whoever
-	 * sends it has sent it by now, a client in its first message, a server in its second. */
-	if (!s->got_params && (c->is_server || level == NGTCP2_ENCRYPTION_LEVEL_1RTT)) {
-		s->no_params = true;
+	if (c->is_server || level == NGTCP2_ENCRYPTION_LEVEL_1RTT)
+		s->refused = lacks(s);
+	if (s->refused != 0)
 		return 0;
-	}
 	if (c->suite == NULL && choose_suite(c) != 0)
 		return 0;
 	rv = plx_derive_keys(&keys, ngtcp2_conn_get_negotiated_version(c->nc), c->suite,
@@ -397,9 +413,9 @@ tls_failed(struct plx_conn *c)
 	ERR_clear_error();
 	if (rv != 0)
 		return rv;
-	if (s->no_params) {
-		/* RFC 9001 section 8.2; the alert that OpenSSL raised is about our refusal. */
-		ngtcp2_conn_set_tls_alert(c->nc, TLS_ALERT_MISSING_EXTENSION);
+	if (s->refused != 0) {
+		/* The alert that OpenSSL raised is about our refusal. */
+		ngtcp2_conn_set_tls_alert(c->nc, s->refused);
 		return NGTCP2_ERR_CRYPTO;
 	}
 	if (s->alert == 0)

@@ -26,11 +26,12 @@ make_nets(struct plx_worker *w, char *err, size_t err_sz)
 		                     w->cfg.number, w->cfg.neigh[p], &w->obs);
 
 		if (rc != 0 && w->cfg.number >= w->cfg.pio[p]->txq_cnt) {
-			snprintf(err, err_sz,
-			         "port %s has %u transmit queues and each worker needs one; "
-			         "use --workers-count %u, or a port with more",
-			         w->cfg.pio[p]->name, w->cfg.pio[p]->txq_cnt,
-			         w->cfg.pio[p]->txq_cnt);
+			snprintf(
+			        err, err_sz,
+			        "port %s has %u transmit queues and each worker needs one; "
+			        "use --workers-count %u, or a port with more",
+			        w->cfg.pio[p]->name, w->cfg.pio[p]->txq_cnt,
+			        w->cfg.pio[p]->txq_cnt);
 			return PLX_E_CONFIG;
 		}
 		if (rc != 0) {
@@ -364,10 +365,4 @@ struct plx_quic *
 plx_worker_quic(struct plx_worker *w)
 {
 	return w->quic;
-}
-
-struct plx_net *
-plx_worker_net(struct plx_worker *w, uint16_t port)
-{
-	return w->net[port];
 }

@@ -123,7 +123,7 @@ uint32_t plx_worker_hints(const struct plx_worker *w) PLX_ANY_THREAD;
 /** plx_worker_obs() are its counters, read with plx_obs_get(). Thread: any. */
 const struct plx_obs *plx_worker_obs(const struct plx_worker *w) PLX_ANY_THREAD;
 
-/** Parts of a worker, for a host that turns it itself and for tests. Thread: the worker's. */
+/** The endpoint of a worker, for a host that turns it itself and for tests. Thread: the worker's. */
 struct plx_quic *plx_worker_quic(struct plx_worker *w) PLX_ON_WORKER;
 
 /**

@@ -47,7 +47,6 @@ hello_is_refused(const struct plx_rogue_cfg *rc, uint64_t code)
 {
 	struct plx_rogue *r = plx_rogue_new(pair(), rc);
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
 	plx_rogue_hello(r);
 	refused_with(r, code);
 }
@@ -67,7 +66,6 @@ a_client_that_keeps_the_rules_is_served(void)
 	struct plx_pair *p = pair();
 	struct plx_rogue *r = plx_rogue_new(p, NULL);
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
 	CU_ASSERT_TRUE(plx_rogue_connect(r));
 	CU_ASSERT_TRUE(r->tls_done);
 	CU_ASSERT_FALSE(r->close.got);
@@ -78,9 +76,9 @@ a_client_that_keeps_the_rules_is_served(void)
 }
 
 /*
- * RFC 9000 section 7.3: "An endpoint MUST treat the following as a connection error of type
- * TRANSPORT_PARAMETER_ERROR or PROTOCOL_VIOLATION: absence of the initial_source_connection_id
- * transport parameter from either endpoint".
+ * RFC 9000 section 7.3: "An endpoint MUST treat the absence of the initial_source_connection_id
+ * transport parameter from either endpoint ... as a connection error of type
+ * TRANSPORT_PARAMETER_ERROR."
  */
 static void
 no_initial_source_connection_id(void)
@@ -91,7 +89,11 @@ no_initial_source_connection_id(void)
 	hello_is_refused(&rc, NGTCP2_TRANSPORT_PARAMETER_ERROR);
 }
 
-/* The same section: "a mismatch between values received from a peer ... and the value sent". */
+/*
+ * The same section: "An endpoint MUST treat the following as a connection error of type
+ * TRANSPORT_PARAMETER_ERROR or PROTOCOL_VIOLATION: ... a mismatch between values received from a
+ * peer in these transport parameters and the value sent".
+ */
 static void
 an_initial_source_connection_id_of_another(void)
 {
@@ -193,7 +195,6 @@ handshake_message_is_refused(const uint8_t *msg, size_t len, uint64_t code)
 	struct plx_rogue_cfg rc = {.hold_finished = true};
 	struct plx_rogue *r = plx_rogue_new(pair(), &rc);
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
 	plx_rogue_hello(r);
 	CU_ASSERT_TRUE_FATAL(plx_rogue_run(r, plx_rogue_has_handshake_keys, 5 * SEC));
 	plx_rogue_crypto(r, PLX_ROGUE_HANDSHAKE, 0, msg, len);
@@ -222,7 +223,6 @@ a_key_update_behind_the_handshake(void)
 		const uint8_t msg[] = {24, 0, 0, 1, ask};
 		struct plx_rogue *r = plx_rogue_new(pair(), NULL);
 
-		CU_ASSERT_PTR_NOT_NULL_FATAL(r);
 		CU_ASSERT_TRUE_FATAL(plx_rogue_connect(r));
 		plx_rogue_crypto(r, PLX_ROGUE_1RTT, 0, msg, sizeof(msg));
 		refused_with(r, TLS_UNEXPECTED_MESSAGE);
@@ -240,6 +240,15 @@ no_protocol_but_one_nobody_speaks(void)
 	struct plx_rogue_cfg rc = {.alpn = "dummy"};
 
 	PLX_COVERS("T30");
+	hello_is_refused(&rc, TLS_NO_APPLICATION_PROTOCOL);
+}
+
+/* The same section: "Unless another mechanism is used ..., endpoints MUST use ALPN for this purpose." */
+static void
+no_alpn_at_all(void)
+{
+	struct plx_rogue_cfg rc = {.hello = PLX_ROGUE_HELLO_NO_ALPN};
+
 	hello_is_refused(&rc, TLS_NO_APPLICATION_PROTOCOL);
 }
 
@@ -302,6 +311,7 @@ main(void)
 	        {"a KeyUpdate in the handshake", a_key_update_in_the_handshake},
 	        {"a KeyUpdate behind the handshake", a_key_update_behind_the_handshake},
 	        {"no protocol but one nobody speaks", no_protocol_but_one_nobody_speaks},
+	        {"no ALPN at all", no_alpn_at_all},
 	        {"no transport parameters", no_transport_parameters},
 	        {"transport parameters under the number of the drafts",
 	         transport_parameters_under_the_number_of_the_drafts},

@@ -460,10 +460,11 @@ def no_answer(rig):
 def link_flap(rig):
     # PLX_COVERS("F1")
     rig.file("large", 100 * MIB)
-    rig.serve()
+    # Behind 20 s of silence the next probe may be as far away again.
+    rig.serve(extra=["--quic-idle-timeout-ms", "90000"])
     out = rig.dir / "out-flap"
     client = rig.peer("curl", CURLS["curl-ngtcp2"], "--http3-only", "--cacert",
-                      rig.dir / "ca.pem", "-sS", "--limit-rate", "20M", "--max-time", "90", "-o",
+                      rig.dir / "ca.pem", "-sS", "--limit-rate", "20M", "--max-time", "150", "-o",
                       out, url(ENGINE4, "large"))
     time.sleep(1.5)
     for seconds in (0.1, 2, 20):
@@ -472,7 +473,7 @@ def link_flap(rig):
         time.sleep(seconds)
         sh("ip", "-n", rig.engine_ns, "link", "set", rig.engine_if, "up")
         time.sleep(1)
-    wait_for("the fetch ends", lambda: not client.running(), 90)
+    wait_for("the fetch ends", lambda: not client.running(), 150)
     assert client.p.returncode == 0, client.text()
     assert sha256(out) == sha256(rig.files / "large")
 

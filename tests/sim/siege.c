@@ -136,9 +136,8 @@ siege_run(struct siege *s)
 	s->half_open_peak = 0;
 	s->stormy = story(s, true, &s->stormy_peak);
 	CU_ASSERT_TRUE(s->calm > SIEGE_PKTS * UINT64_C(500));
-	if (s->stormy * 5 < s->calm * 4) {
-		printf("  honest clients got %lu bytes in peace, %lu under attack\n",
-		       (unsigned long)s->calm, (unsigned long)s->stormy);
-		CU_FAIL("honest clients starve");
-	}
+	printf("\n    honest clients kept %lu %%, the slab's peak was %lu KiB and became %lu KiB ",
+	       (unsigned long)(s->stormy * 100 / s->calm),
+	       (unsigned long)(s->calm_peak >> 10), (unsigned long)(s->stormy_peak >> 10));
+	CU_ASSERT_TRUE(s->stormy * 5 >= s->calm * 4);
 }

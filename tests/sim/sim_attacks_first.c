@@ -6,10 +6,7 @@
 static struct plx_rogue *
 rogue(struct plx_pair *p, struct plx_rogue_cfg rc)
 {
-	struct plx_rogue *r = plx_rogue_new(p, &rc);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
-	return r;
+	return plx_rogue_new(p, &rc);
 }
 
 /* An Initial with the whole ClientHello. @return bytes */
@@ -37,8 +34,10 @@ first_packet(struct plx_rogue *r, struct plx_rogue_pkt pkt, uint8_t *out)
 static size_t
 foreign_packet(uint8_t *out, uint8_t dcid, uint16_t len)
 {
+	static const uint8_t head[6] = {0xe0, 0, 0, 0, 1, 8};
+
 	memset(out, dcid, len);
-	memcpy(out, "\xe0\0\0\0\1\10", 6);
+	memcpy(out, head, sizeof(head));
 	out[14] = 0;
 	out[15] = (uint8_t)(0x40 | (len - 17) >> 8);
 	out[16] = (uint8_t)(len - 17);
@@ -49,7 +48,7 @@ foreign_packet(uint8_t *out, uint8_t dcid, uint16_t len)
 
 #define A1_CNT 7
 
-struct a1 {
+struct amp {
 	struct plx_rogue *r[A1_CNT];
 	uint64_t ticks;
 };
@@ -64,7 +63,7 @@ a1_setup(struct plx_pair_cfg *cfg)
 static void
 a1_begin(struct plx_pair *p, void *arg)
 {
-	struct a1 *a = arg;
+	struct amp *a = arg;
 
 	for (int i = 0; i < A1_CNT; i++) {
 		struct plx_rogue_cfg rc = {.port = (uint16_t)(50000 + i),
@@ -92,7 +91,7 @@ a1_begin(struct plx_pair *p, void *arg)
 static void
 a1_tick(struct plx_pair *p, void *arg)
 {
-	struct a1 *a = arg;
+	struct amp *a = arg;
 
 	(void)p;
 	/* One goes on with PINGs, which are worth three times their size and no more. */
@@ -105,7 +104,7 @@ a1_tick(struct plx_pair *p, void *arg)
 static void
 a1_end(struct plx_pair *p, void *arg)
 {
-	struct a1 *a = arg;
+	struct amp *a = arg;
 
 	(void)p;
 	for (int i = 0; i < A1_CNT; i++) {
@@ -121,7 +120,7 @@ a1_end(struct plx_pair *p, void *arg)
 static void
 no_forged_source_gets_more_than_three_times_what_was_sent(void)
 {
-	struct a1 a = {0};
+	struct amp a = {0};
 	struct siege s = {.ns = 61 * SEC,
 	                  .honest = 6,
 	                  .arg = &a,
@@ -568,6 +567,7 @@ a9_begin(struct plx_pair *p, void *arg)
 static void
 a9_tick(struct plx_pair *p, void *arg)
 {
+	static const uint8_t unknown[6] = {0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8};
 	struct plx_path way = a9_path(p);
 	struct a9 *a = arg;
 	uint8_t pkt[1200];
@@ -581,7 +581,7 @@ a9_tick(struct plx_pair *p, void *arg)
 	a->last = a->bounced;
 	plx_rand_bytes(&p->rand, pkt, sizeof(pkt));
 	if (a->ticks % 2200 == 1) { /* a version that nobody speaks */
-		memcpy(pkt, "\xc0\x1a\x2a\x3a\x4a\10", 6);
+		memcpy(pkt, unknown, sizeof(unknown));
 		pkt[14] = 8;
 	} else {
 		pkt[0] = 0x40 | (pkt[0] & 0x3f); /* a connection that nobody knows */

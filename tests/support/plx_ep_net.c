@@ -194,8 +194,7 @@ transmit(struct ep_net *n, int side)
 		must(len <= sizeof(copy), "datagram too long");
 		memcpy(copy, d, len);
 		n->sent[side]++;
-		if (n->tap != NULL &&
-		    !n->tap(n->tap_arg, side, copy, &len, &path, &ecn))
+		if (n->tap != NULL && !n->tap(n->tap_arg, side, copy, &len, &path, &ecn))
 			continue;
 		back.local = path.remote;
 		back.remote = path.local;

@@ -17,7 +17,7 @@ enum { SRV = 0, CLI = 1, SIDES = 2 };
 #define EP_LOG_MAX  4096
 #define EP_DATA_MAX 64
 
-#define MS PLX_NS_PER_MS
+#define MS  PLX_NS_PER_MS
 #define SEC PLX_NS_PER_S
 
 /** An event with a copy of the first bytes of its datagram. */
@@ -35,7 +35,7 @@ struct ep_flight;
 
 /** Sees a datagram before it is under way, may change its path; false: it is lost. */
 typedef bool (*ep_tap_fn)(void *arg, int from, uint8_t *data, uint32_t *len,
-			  struct plx_path *path, uint8_t *ecn);
+                          struct plx_path *path, uint8_t *ecn);
 
 struct ep_net {
 	struct plx_endpoint_cfg cfg[SIDES]; /**< change before ep_net_start() */
@@ -44,18 +44,18 @@ struct ep_net {
 	struct plx_endpoint *ep[SIDES];
 	struct plx_addr addr[SIDES];
 	struct ep_log log[SIDES];
-	bool own_events[SIDES];	 /**< the test polls events itself */
-	bool hold[SIDES];	 /**< packets stay in the send queue */
-	bool no_timers[SIDES];	 /**< timers are not fired */
+	bool own_events[SIDES]; /**< the test polls events itself */
+	bool hold[SIDES];       /**< packets stay in the send queue */
+	bool no_timers[SIDES];  /**< timers are not fired */
 	uint64_t now, delay_ns;
 	ep_tap_fn tap;
 	void *tap_arg;
 	struct ep_flight *flight;
 	uint32_t flight_cnt, flight_cap;
 	uint64_t seq;
-	uint64_t sent[SIDES];	   /**< datagrams */
-	uint64_t sent_pkts[SIDES]; /**< entries of the send queue */
-	uint64_t segmented[SIDES]; /**< of these, with a segment size */
+	uint64_t sent[SIDES];           /**< datagrams */
+	uint64_t sent_pkts[SIDES];      /**< entries of the send queue */
+	uint64_t segmented[SIDES];      /**< of these, with a segment size */
 	struct plx_conn_id conn[SIDES]; /**< of ep_net_up() */
 	char *cert, *key, *ca_file;
 };
@@ -66,8 +66,8 @@ void ep_net_start(struct ep_net *n);
 void ep_net_free(struct ep_net *n);
 
 /** Makes, starts, connects and waits until both sides are established. */
-struct ep_net *ep_net_new(void);	       /**< prepared, not started */
-void ep_net_up(struct ep_net *n);	       /**< started (if it was not) and connected */
+struct ep_net *ep_net_new(void);  /**< prepared, not started */
+void ep_net_up(struct ep_net *n); /**< started (if it was not) and connected */
 
 struct plx_conn_id ep_net_connect(struct ep_net *n, const char *name);
 
@@ -78,8 +78,8 @@ bool ep_net_run(struct ep_net *n, bool (*until)(struct ep_net *n), uint64_t limi
 /** Steps for a time. */
 void ep_net_for(struct ep_net *n, uint64_t ns);
 /** Puts bytes under way to a side. */
-void ep_net_inject(struct ep_net *n, int to, const struct plx_path *path, const uint8_t *data,
-		   uint32_t len);
+void ep_net_inject(struct ep_net *n, int to, const struct plx_path *path,
+                   const uint8_t *data, uint32_t len);
 
 /** Events of a type in a log; the last of them; the index of the first (UINT32_MAX none). */
 uint32_t ep_cnt(struct ep_net *n, int side, enum plx_endpoint_ev type);
@@ -91,8 +91,8 @@ void ep_forget(struct ep_net *n); /**< empties both logs */
 bool ep_wait(struct ep_net *n, int side, enum plx_endpoint_ev type, uint64_t limit_ns);
 
 /** Reads all that is there; @return bytes, *fin as of the last call, *rc its last result */
-size_t ep_read(struct ep_net *n, int side, int64_t stream, uint8_t *buf, size_t cap, bool *fin,
-	       int64_t *rc);
+size_t ep_read(struct ep_net *n, int side, int64_t stream, uint8_t *buf, size_t cap,
+               bool *fin, int64_t *rc);
 
 /** Sends a text, with or without the end; packets go out. */
 void ep_say(struct ep_net *n, int side, int64_t stream, const char *text, bool fin);

@@ -11,6 +11,7 @@
 
 #define CRYPTO_CHUNK 1100
 #define FULL_PKT     1452
+#define ALPN_EXT     16
 #define PARAMS_EXT   57
 #define DRAFT_EXT    0xffa5
 
@@ -36,10 +37,11 @@ put16(uint8_t *p, size_t v)
 	p[1] = (uint8_t)v;
 }
 
-/* Removes or renames quic_transport_parameters in a ClientHello (RFC 8446 section 4.1.2). */
+/* Removes or renames an extension of a ClientHello (RFC 8446 section 4.1.2). */
 static void
 edit_hello(enum plx_rogue_hello how, uint8_t *msg, size_t *len)
 {
+	const size_t ext = how == PLX_ROGUE_HELLO_NO_ALPN ? ALPN_EXT : PARAMS_EXT;
 	size_t i = 4 + 2 + 32, ext_len, at;
 
 	i += 1u + msg[i];                             /* legacy_session_id */
@@ -50,7 +52,7 @@ edit_hello(enum plx_rogue_hello how, uint8_t *msg, size_t *len)
 	for (i += 2; i + 4 <= *len;) {
 		size_t n = 4 + ((size_t)msg[i + 2] << 8 | msg[i + 3]);
 
-		if (((size_t)msg[i] << 8 | msg[i + 1]) != PARAMS_EXT) {
+		if (((size_t)msg[i] << 8 | msg[i + 1]) != ext) {
 			i += n;
 			continue;
 		}
@@ -220,7 +222,7 @@ plx_rogue_new(struct plx_pair *p, const struct plx_rogue_cfg *cfg)
 	uint16_t port;
 
 	if (r == NULL)
-		return NULL;
+		abort();
 	if (cfg != NULL)
 		r->cfg = *cfg;
 	port = r->cfg.port != 0 ? r->cfg.port : 50000;
@@ -237,10 +239,8 @@ plx_rogue_new(struct plx_pair *p, const struct plx_rogue_cfg *cfg)
 	plx_rand_bytes(&p->rand, r->scid, sizeof(r->scid));
 	/* One tap serves all rogues of a pair. */
 	r->next = p->cfg.tap == plx_rogue_tap ? p->cfg.tap_arg : NULL;
-	if (!start_tls(r) || !plx_rogue_initial_keys(r, r->dcid, r->dcid_len)) {
-		plx_rogue_free(r);
-		return NULL;
-	}
+	if (!start_tls(r) || !plx_rogue_initial_keys(r, r->dcid, r->dcid_len))
+		abort();
 	p->cfg.tap = plx_rogue_tap;
 	p->cfg.tap_arg = r;
 	return r;

@@ -42,6 +42,7 @@ enum plx_rogue_hello {
 	PLX_ROGUE_HELLO_AS_IS = 0,
 	PLX_ROGUE_HELLO_NO_PARAMS,    /**< without quic_transport_parameters */
 	PLX_ROGUE_HELLO_DRAFT_PARAMS, /**< under the drafts' number 0xffa5 */
+	PLX_ROGUE_HELLO_NO_ALPN,      /**< without application_layer_protocol_negotiation */
 };
 
 struct plx_rogue_cfg {
@@ -121,7 +122,7 @@ struct plx_rogue {
 	size_t last_len;
 };
 
-/** plx_rogue_new() makes a client; nothing is sent. NULL: no memory, or OpenSSL refused. */
+/** plx_rogue_new() makes a client; nothing is sent. It ends the program if it cannot. */
 struct plx_rogue *plx_rogue_new(struct plx_pair *p, const struct plx_rogue_cfg *cfg);
 void plx_rogue_free(struct plx_rogue *r);
 

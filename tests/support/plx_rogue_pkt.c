@@ -87,6 +87,7 @@ static size_t
 header(struct plx_rogue *r, const struct plx_rogue_pkt *pkt, uint8_t *out, uint8_t **length)
 {
 	static const uint8_t first[PLX_ROGUE_LEVELS] = {0xc0, 0xd0, 0xe0, 0x40};
+	static const uint8_t version[4] = {0, 0, 0, 1};
 	const uint8_t *dcid = pkt->dcid != NULL ? pkt->dcid : r->dcid;
 	uint8_t dcid_len = pkt->dcid != NULL ? pkt->dcid_len : r->dcid_len;
 	uint8_t *p = out;
@@ -98,8 +99,8 @@ header(struct plx_rogue *r, const struct plx_rogue_pkt *pkt, uint8_t *out, uint8
 		return 1u + dcid_len;
 	}
 	*p++ = (uint8_t)(first[pkt->level] | pkt->reserved << 2 | (PN_LEN - 1));
-	memcpy(p, "\0\0\0\1", 4);
-	p += 4;
+	memcpy(p, version, sizeof(version));
+	p += sizeof(version);
 	*p++ = dcid_len;
 	memcpy(p, dcid, dcid_len);
 	p += dcid_len;

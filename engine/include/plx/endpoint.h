@@ -60,14 +60,14 @@ struct plx_endpoint;
 /** Server role: what a server shows. Strings are read by plx_endpoint_new() only. */
 struct plx_endpoint_server {
 	const char *cert_file, *key_file; /**< PEM files, or */
-	const char *cert_pem, *key_pem;	  /**< PEM in memory, terminated */
-	bool no_tickets;		  /**< send no session tickets */
+	const char *cert_pem, *key_pem;   /**< PEM in memory, terminated */
+	bool no_tickets;                  /**< send no session tickets */
 };
 
 /** Client role: what a client trusts. */
 struct plx_endpoint_client {
 	const char *ca_file; /**< PEM file of trusted certificates, NULL = the system's */
-	bool insecure;	     /**< do not verify the server's certificate; default off */
+	bool insecure;       /**< do not verify the server's certificate; default off */
 };
 
 /**
@@ -77,33 +77,35 @@ struct plx_endpoint_client {
 struct plx_endpoint_cfg {
 	const struct plx_endpoint_server *server; /**< NULL: accept nothing (default) */
 	const struct plx_endpoint_client *client; /**< NULL: connect nothing (default) */
-	const char *alpn[PLX_ENDPOINT_ALPN_MAX]; /**< protocols in order of preference, 1..15
+	const char
+	        *alpn[PLX_ENDPOINT_ALPN_MAX]; /**< protocols in order of preference, 1..15
 						    bytes each; clients offer the first */
 	struct plx_addr local; /**< address of datagrams whose local address is not given */
 
-	uint32_t send_queue_capacity;  /**< packets, default 4096, >= 1 */
+	uint32_t send_queue_capacity;    /**< packets, default 4096, >= 1 */
 	uint16_t max_transmit_datagrams; /**< segments of one packet, default 10; 0 is 1 */
-	bool allow_mtud;  /**< path MTU discovery, default on; off: 1452 bytes at once */
-	bool has_seed;	  /**< rng_seed is given; default off: the system's randomness */
+	bool allow_mtud; /**< path MTU discovery, default on; off: 1452 bytes at once */
+	bool has_seed;   /**< rng_seed is given; default off: the system's randomness */
 	uint8_t rng_seed[32]; /**< tests only: IDs and keys follow from it; NEW_TOKEN
 				   tokens alone are salted by the crypto library */
 
-	uint32_t conns_max;	 /**< connections, default 1024, 1..2^24-2 */
-	uint32_t idle_timeout_ms; /**< default 30000; 0 = never */
+	uint32_t conns_max;            /**< connections, default 1024, 1..2^24-2 */
+	uint32_t idle_timeout_ms;      /**< default 30000; 0 = never */
 	uint32_t handshake_timeout_ms; /**< default 10000, > 0 */
-	uint32_t keep_alive_ms;	 /**< PING after this much silence, default 0 = off */
-	uint32_t initial_rtt_ms; /**< default 333, > 0 */
-	uint32_t max_streams_bidi; /**< the peer's at a time, default 100 */
-	uint32_t max_streams_uni;  /**< the peer's at a time, default 100 */
-	uint64_t stream_window;	 /**< received and not read, bytes, default 1250000 */
-	uint64_t conn_window;	 /**< the same for all streams, default 10000000 */
+	uint32_t keep_alive_ms;        /**< PING after this much silence, default 0 = off */
+	uint32_t initial_rtt_ms;       /**< default 333, > 0 */
+	uint32_t max_streams_bidi;     /**< the peer's at a time, default 100 */
+	uint32_t max_streams_uni;      /**< the peer's at a time, default 100 */
+	uint64_t stream_window;        /**< received and not read, bytes, default 1250000 */
+	uint64_t conn_window;          /**< the same for all streams, default 10000000 */
 	uint64_t send_window; /**< sent and not acknowledged, per stream; default 1250000 */
-	uint32_t datagram_recv_buffer; /**< bytes not polled, default 1250000; 0 = DATAGRAM off */
+	uint32_t
+	        datagram_recv_buffer; /**< bytes not polled, default 1250000; 0 = DATAGRAM off */
 	uint32_t datagram_send_buffer; /**< bytes not sent, default 1 MiB */
-	bool migration;	 /**< peers may change their address, default on */
-	bool no_pacing;	 /**< default off */
-	uint8_t cc;	 /**< 0 cubic (default), 1 reno, 2 bbr */
-	size_t mem_max;	 /**< bytes for all connections, default 256 MiB */
+	bool migration;                /**< peers may change their address, default on */
+	bool no_pacing;                /**< default off */
+	uint8_t cc;                    /**< 0 cubic (default), 1 reno, 2 bbr */
+	size_t mem_max;                /**< bytes for all connections, default 256 MiB */
 };
 
 /**
@@ -112,31 +114,31 @@ struct plx_endpoint_cfg {
  */
 PLX_API void plx_endpoint_cfg_init(struct plx_endpoint_cfg *cfg) PLX_ANY_THREAD;
 PLX_API void plx_endpoint_cfg_server(struct plx_endpoint_cfg *cfg,
-				     const struct plx_endpoint_server *server,
-				     const char *alpn) PLX_ANY_THREAD;
+                                     const struct plx_endpoint_server *server,
+                                     const char *alpn) PLX_ANY_THREAD;
 PLX_API void plx_endpoint_cfg_client(struct plx_endpoint_cfg *cfg,
-				     const struct plx_endpoint_client *client,
-				     const char *alpn) PLX_ANY_THREAD;
+                                     const struct plx_endpoint_client *client,
+                                     const char *alpn) PLX_ANY_THREAD;
 
 /* Types. */
 
 /** What happened: enum, what it says, row. */
 enum plx_endpoint_ev {
 	PLX_EP_NONE = 0,
-	PLX_EP_CONNECTED,	/**< a connection of ours is established, once (S1-48) */
-	PLX_EP_NEW_CONNECTION,	/**< one of the peer's is, once (S1-48) */
+	PLX_EP_CONNECTED,         /**< a connection of ours is established, once (S1-48) */
+	PLX_EP_NEW_CONNECTION,    /**< one of the peer's is, once (S1-48) */
 	PLX_EP_ZERO_RTT_REJECTED, /**< early data was discarded; behind CONNECTED (S1-49) */
-	PLX_EP_CLOSED,		/**< the end, with why; once, nothing follows it (S1-50) */
-	PLX_EP_HELLO,		/**< server: name and protocol are known, once (S1-59) */
-	PLX_EP_STREAM_OPENED,	/**< by the peer; a READABLE follows at once (S1-52) */
+	PLX_EP_CLOSED,          /**< the end, with why; once, nothing follows it (S1-50) */
+	PLX_EP_HELLO,           /**< server: name and protocol are known, once (S1-59) */
+	PLX_EP_STREAM_OPENED,   /**< by the peer; a READABLE follows at once (S1-52) */
 	PLX_EP_STREAM_READABLE, /**< read until 0; may find nothing (S1-53) */
 	PLX_EP_STREAM_WRITABLE, /**< room again after a short or blocked send (S1-53) */
 	PLX_EP_STREAM_FINISHED, /**< our end and all before it is acknowledged (S1-54) */
-	PLX_EP_STREAM_STOPPED,	/**< the peer wants no more, with code (S1-55) */
-	PLX_EP_STREAMS_AVAILABLE, /**< the limit that an open met was raised (S1-56) */
-	PLX_EP_DATAGRAM,	/**< data and len (S1-57) */
+	PLX_EP_STREAM_STOPPED,  /**< the peer wants no more, with code (S1-55) */
+	PLX_EP_STREAMS_AVAILABLE,   /**< the limit that an open met was raised (S1-56) */
+	PLX_EP_DATAGRAM,            /**< data and len (S1-57) */
 	PLX_EP_DATAGRAMS_UNBLOCKED, /**< room again after PLX_E_BLOCKED (S1-58) */
-	PLX_EP_PEER_ADDRESS,	/**< not validated yet: previous, current (S1-60) */
+	PLX_EP_PEER_ADDRESS,        /**< not validated yet: previous, current (S1-60) */
 	PLX_EP_EV_CNT
 };
 
@@ -145,20 +147,22 @@ struct plx_endpoint_event {
 	bool bidi;    /**< STREAM_OPENED, STREAMS_AVAILABLE: of bidirectional streams */
 	struct plx_conn_id conn;
 	int64_t stream_id; /**< STREAM_*, else -1 */
-	uint64_t code;	   /**< STREAM_STOPPED: application error code */
-	const uint8_t *data; /**< DATAGRAM; valid until the next plx_endpoint_poll_event() */
-	size_t len;	     /**< bytes at data */
+	uint64_t code;     /**< STREAM_STOPPED: application error code */
+	const uint8_t
+	        *data; /**< DATAGRAM; valid until the next plx_endpoint_poll_event() */
+	size_t len;    /**< bytes at data */
 	struct plx_addr previous, current; /**< PEER_ADDRESS */
-	struct plx_close_info why;	   /**< CLOSED */
+	struct plx_close_info why;         /**< CLOSED */
 };
 
 /** A packet to send: one datagram, or with segment_len several behind each other. */
 struct plx_endpoint_packet {
 	struct plx_path path; /**< from local to remote */
-	uint32_t len;	      /**< bytes */
-	uint16_t segment_len; /**< 0 one datagram; else each has this many bytes, the last may
+	uint32_t len;         /**< bytes */
+	uint16_t
+	        segment_len; /**< 0 one datagram; else each has this many bytes, the last may
 				 have fewer. Always below len (S1-8) */
-	uint8_t ecn;	      /**< the two ECN bits to send with */
+	uint8_t ecn;         /**< the two ECN bits to send with */
 };
 
 /** A growing buffer; zeroed = empty. base comes from realloc(): give it back with free(). */
@@ -178,8 +182,8 @@ struct plx_endpoint_buf {
  * Thread: any. Owns: nothing. Errors: none.
  */
 static inline const uint8_t *
-plx_endpoint_datagram(const struct plx_endpoint_packet *pkt, const uint8_t *buf, uint32_t *off,
-		      uint32_t *len)
+plx_endpoint_datagram(const struct plx_endpoint_packet *pkt, const uint8_t *buf,
+                      uint32_t *off, uint32_t *len)
 {
 	uint32_t at = *off, left = pkt->len > at ? pkt->len - at : 0;
 
@@ -234,7 +238,7 @@ enum plx_endpoint_stat {
 #define PLX_ENDPOINT_STAT_ENUM(name, text) PLX_EP_STAT_##name,
 	PLX_ENDPOINT_STAT_LIST(PLX_ENDPOINT_STAT_ENUM)
 #undef PLX_ENDPOINT_STAT_ENUM
-	PLX_EP_STAT_CNT
+	        PLX_EP_STAT_CNT
 };
 
 /** A copy. val[i] says something only if bit i of valid is set; it is 0 otherwise. */
@@ -261,7 +265,7 @@ PLX_API const char *plx_endpoint_ev_name(enum plx_endpoint_ev e) PLX_ANY_THREAD;
  * is NULL then.
  */
 PLX_API int plx_endpoint_new(struct plx_endpoint **out, const struct plx_endpoint_cfg *cfg,
-			     char *err, size_t err_sz) PLX_ON_MAIN;
+                             char *err, size_t err_sz) PLX_ON_MAIN;
 PLX_API void plx_endpoint_free(struct plx_endpoint *ep) PLX_ON_MAIN;
 
 /* Driving. */
@@ -269,14 +273,14 @@ PLX_API void plx_endpoint_free(struct plx_endpoint *ep) PLX_ON_MAIN;
 /**
  * plx_endpoint_feed() takes a datagram that arrived.
  *
- * @param path  NULL-free: remote it came from; local it came to (family 0 = cfg.local)
+ * @param path  remote it came from; local it came to (family 0 = cfg.local)
  * @param ecn   the two ECN bits of its IP header
  * Thread: the owner. Owns: data may be reused on return. Errors: none; what is refused is dropped
  * and counted.
  */
-PLX_API void plx_endpoint_feed(struct plx_endpoint *ep, uint64_t now_ns, const uint8_t *data,
-			       size_t len, const struct plx_path *path,
-			       uint8_t ecn) PLX_ON_WORKER;
+PLX_API void plx_endpoint_feed(struct plx_endpoint *ep, uint64_t now_ns,
+                               const uint8_t *data, size_t len, const struct plx_path *path,
+                               uint8_t ecn) PLX_ON_WORKER;
 
 /** plx_endpoint_timers() fires every timer that is due, once. Thread: the owner. Errors: none. */
 PLX_API void plx_endpoint_timers(struct plx_endpoint *ep, uint64_t now_ns) PLX_ON_WORKER;
@@ -309,8 +313,8 @@ PLX_API void plx_endpoint_batch_end(struct plx_endpoint *ep, uint64_t now_ns) PL
  * @return false: there is none
  * Thread: the owner. Owns: ev->data as said there. Errors: none.
  */
-PLX_API bool plx_endpoint_poll_event(struct plx_endpoint *ep,
-				     struct plx_endpoint_event *ev) PLX_ON_WORKER;
+PLX_API bool plx_endpoint_poll_event(struct plx_endpoint *ep, struct plx_endpoint_event *ev)
+        PLX_ON_WORKER;
 
 /**
  * plx_endpoint_poll_packet() takes the next packet, first in, first out. It makes no new ones:
@@ -322,10 +326,10 @@ PLX_API bool plx_endpoint_poll_event(struct plx_endpoint *ep,
  * Thread: the owner. Owns: buf is the caller's. Errors: as returned.
  */
 PLX_API int plx_endpoint_poll_packet(struct plx_endpoint *ep, uint8_t *buf, size_t cap,
-				     struct plx_endpoint_packet *pkt) PLX_ON_WORKER;
+                                     struct plx_endpoint_packet *pkt) PLX_ON_WORKER;
 
-/** plx_endpoint_packet_max() is the longest packet this endpoint makes, bytes. */
-PLX_API size_t plx_endpoint_packet_max(const struct plx_endpoint *ep) PLX_ON_WORKER;
+/** plx_endpoint_packet_max() is the longest packet this endpoint makes, bytes. Thread: any. */
+PLX_API size_t plx_endpoint_packet_max(const struct plx_endpoint *ep) PLX_ANY_THREAD;
 
 /* Connections. */
 
@@ -339,8 +343,8 @@ PLX_API size_t plx_endpoint_packet_max(const struct plx_endpoint *ep) PLX_ON_WOR
  * Thread: the owner. Owns: strings are copied. Errors: as returned, no event follows then.
  */
 PLX_API int plx_endpoint_connect(struct plx_endpoint *ep, uint64_t now_ns,
-				 const struct plx_path *path, const char *name,
-				 struct plx_conn_id *id) PLX_ON_WORKER;
+                                 const struct plx_path *path, const char *name,
+                                 struct plx_conn_id *id) PLX_ON_WORKER;
 
 /**
  * plx_endpoint_close() closes with an application code. PLX_EP_CLOSED with PLX_CLOSE_LOCAL is
@@ -350,8 +354,8 @@ PLX_API int plx_endpoint_connect(struct plx_endpoint *ep, uint64_t now_ns,
  * @param reason  text for the peer, may be NULL; at most 117 bytes are used
  * Thread: the owner. Owns: reason stays the caller's. Errors: none.
  */
-PLX_API void plx_endpoint_close(struct plx_endpoint *ep, struct plx_conn_id id, uint32_t code,
-				const char *reason) PLX_ON_WORKER;
+PLX_API void plx_endpoint_close(struct plx_endpoint *ep, struct plx_conn_id id,
+                                uint32_t code, const char *reason) PLX_ON_WORKER;
 
 /**
  * Getters. They answer as long as the slot is in use, also while the connection drains, except
@@ -372,18 +376,19 @@ PLX_API void plx_endpoint_close(struct plx_endpoint *ep, struct plx_conn_id id, 
  * Thread: the owner. Owns: nothing. Errors: as said.
  */
 PLX_API int plx_endpoint_get_stats(struct plx_endpoint *ep, struct plx_conn_id id,
-			       struct plx_endpoint_stats *out) PLX_ON_WORKER;
+                                   struct plx_endpoint_stats *out) PLX_ON_WORKER;
 PLX_API bool plx_endpoint_remote(struct plx_endpoint *ep, struct plx_conn_id id,
-				 struct plx_addr *out) PLX_ON_WORKER;
+                                 struct plx_addr *out) PLX_ON_WORKER;
 PLX_API int plx_endpoint_hello(struct plx_endpoint *ep, struct plx_conn_id id, char *name,
-			       size_t name_sz, char *alpn, size_t alpn_sz) PLX_ON_WORKER;
-PLX_API bool plx_endpoint_has_0rtt(struct plx_endpoint *ep, struct plx_conn_id id) PLX_ON_WORKER;
-PLX_API bool plx_endpoint_accepted_0rtt(struct plx_endpoint *ep,
-					struct plx_conn_id id) PLX_ON_WORKER;
-PLX_API int64_t plx_endpoint_datagram_max(struct plx_endpoint *ep,
-					  struct plx_conn_id id) PLX_ON_WORKER;
-PLX_API int64_t plx_endpoint_datagram_space(struct plx_endpoint *ep,
-					    struct plx_conn_id id) PLX_ON_WORKER;
+                               size_t name_sz, char *alpn, size_t alpn_sz) PLX_ON_WORKER;
+PLX_API bool plx_endpoint_has_0rtt(struct plx_endpoint *ep, struct plx_conn_id id)
+        PLX_ON_WORKER;
+PLX_API bool plx_endpoint_accepted_0rtt(struct plx_endpoint *ep, struct plx_conn_id id)
+        PLX_ON_WORKER;
+PLX_API int64_t plx_endpoint_datagram_max(struct plx_endpoint *ep, struct plx_conn_id id)
+        PLX_ON_WORKER;
+PLX_API int64_t plx_endpoint_datagram_space(struct plx_endpoint *ep, struct plx_conn_id id)
+        PLX_ON_WORKER;
 PLX_API uint32_t plx_endpoint_conn_cnt(const struct plx_endpoint *ep) PLX_ON_WORKER;
 PLX_API uint32_t plx_endpoint_send_queue_len(const struct plx_endpoint *ep) PLX_ON_WORKER;
 
@@ -397,8 +402,8 @@ PLX_API uint32_t plx_endpoint_send_queue_len(const struct plx_endpoint *ep) PLX_
  *         follows once there is one; PLX_E_STALE, PLX_E_NOMEM
  * Thread: the owner. Owns: nothing. Errors: as returned.
  */
-PLX_API int64_t plx_endpoint_open(struct plx_endpoint *ep, struct plx_conn_id id,
-				  bool bidi) PLX_ON_WORKER;
+PLX_API int64_t plx_endpoint_open(struct plx_endpoint *ep, struct plx_conn_id id, bool bidi)
+        PLX_ON_WORKER;
 
 /**
  * plx_endpoint_stream_send() copies bytes into the stream's send buffer, sendv() those of
@@ -413,11 +418,11 @@ PLX_API int64_t plx_endpoint_open(struct plx_endpoint *ep, struct plx_conn_id id
  * Thread: the owner. Owns: bytes stay the caller's. Errors: as returned.
  */
 PLX_API int64_t plx_endpoint_stream_send(struct plx_endpoint *ep, struct plx_conn_id id,
-					 int64_t stream_id, const void *data, size_t len,
-					 uint64_t *code) PLX_ON_WORKER;
+                                         int64_t stream_id, const void *data, size_t len,
+                                         uint64_t *code) PLX_ON_WORKER;
 PLX_API int64_t plx_endpoint_stream_sendv(struct plx_endpoint *ep, struct plx_conn_id id,
-					  int64_t stream_id, struct plx_iov *iov, uint16_t cnt,
-					  uint64_t *code) PLX_ON_WORKER;
+                                          int64_t stream_id, struct plx_iov *iov,
+                                          uint16_t cnt, uint64_t *code) PLX_ON_WORKER;
 
 /**
  * plx_endpoint_stream_recv() copies received bytes out, in order; recv_into() appends them to a
@@ -432,12 +437,12 @@ PLX_API int64_t plx_endpoint_stream_sendv(struct plx_endpoint *ep, struct plx_co
  * Thread: the owner. Owns: buf is the caller's. Errors: as returned.
  */
 PLX_API int64_t plx_endpoint_stream_recv(struct plx_endpoint *ep, struct plx_conn_id id,
-					 int64_t stream_id, void *buf, size_t len, bool *fin,
-					 uint64_t *code) PLX_ON_WORKER;
-PLX_API int64_t plx_endpoint_stream_recv_into(struct plx_endpoint *ep, struct plx_conn_id id,
-					      int64_t stream_id, struct plx_endpoint_buf *buf,
-					      size_t max, bool *fin,
-					      uint64_t *code) PLX_ON_WORKER;
+                                         int64_t stream_id, void *buf, size_t len,
+                                         bool *fin, uint64_t *code) PLX_ON_WORKER;
+PLX_API int64_t plx_endpoint_stream_recv_into(struct plx_endpoint *ep,
+                                              struct plx_conn_id id, int64_t stream_id,
+                                              struct plx_endpoint_buf *buf, size_t max,
+                                              bool *fin, uint64_t *code) PLX_ON_WORKER;
 
 /**
  * plx_endpoint_stream_finish() ends our side behind what was sent; reset() ends it at once;
@@ -450,11 +455,11 @@ PLX_API int64_t plx_endpoint_stream_recv_into(struct plx_endpoint *ep, struct pl
  * Thread: the owner. Owns: nothing. Errors: as returned.
  */
 PLX_API int plx_endpoint_stream_finish(struct plx_endpoint *ep, struct plx_conn_id id,
-				       int64_t stream_id, uint64_t *code) PLX_ON_WORKER;
+                                       int64_t stream_id, uint64_t *code) PLX_ON_WORKER;
 PLX_API int plx_endpoint_stream_reset(struct plx_endpoint *ep, struct plx_conn_id id,
-				      int64_t stream_id, uint64_t code) PLX_ON_WORKER;
+                                      int64_t stream_id, uint64_t code) PLX_ON_WORKER;
 PLX_API int plx_endpoint_stream_stop(struct plx_endpoint *ep, struct plx_conn_id id,
-				     int64_t stream_id, uint64_t code) PLX_ON_WORKER;
+                                     int64_t stream_id, uint64_t code) PLX_ON_WORKER;
 
 /* Datagrams. */
 
@@ -469,8 +474,8 @@ PLX_API int plx_endpoint_stream_stop(struct plx_endpoint *ep, struct plx_conn_id
  * Thread: the owner. Owns: data is copied. Errors: as returned.
  */
 PLX_API int plx_endpoint_send_datagram(struct plx_endpoint *ep, struct plx_conn_id id,
-				       const void *data, size_t len,
-				       bool drop_old) PLX_ON_WORKER;
+                                       const void *data, size_t len, bool drop_old)
+        PLX_ON_WORKER;
 
 #ifdef __cplusplus
 }

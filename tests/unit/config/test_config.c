@@ -194,6 +194,8 @@ test_contradictions(void)
 	        "quic.max_stream_data;131072;65536");
 	refused("quic: { keep_alive_ms: 30000 }\n", "keep_alive_ms;idle_timeout_ms");
 	refused("tls: { cert: a.pem }\n", "cert and key");
+	refused("ports: [ { match: a, queues: 5 } ]\n",
+	        "ports[0].queues;5 queues;only 1 workers");
 }
 
 static void

@@ -71,9 +71,9 @@ bulk_data_leaves_in_equal_segments_and_arrives_whole(void)
 
 	PLX_COVERS("S1-6", "S1-8");
 	id = plx_endpoint_open(n->ep[CLI], n->conn[CLI], true);
-	CU_ASSERT_EQUAL(plx_endpoint_stream_send(n->ep[CLI], n->conn[CLI], id, bulk, 100000,
-	                                         NULL),
-	                100000);
+	CU_ASSERT_EQUAL(
+	        plx_endpoint_stream_send(n->ep[CLI], n->conn[CLI], id, bulk, 100000, NULL),
+	        100000);
 	plx_endpoint_flush(n->ep[CLI], n->now);
 	CU_ASSERT(queued(n, CLI) > 0);
 	while (queued(n, CLI) > 0) {
@@ -90,8 +90,8 @@ bulk_data_leaves_in_equal_segments_and_arrives_whole(void)
 			segmented = true;
 			CU_ASSERT(pkt.len <= (uint32_t)pkt.segment_len * 10);
 		}
-		CU_ASSERT_EQUAL(memcmp(&pkt.path.remote, &n->addr[SRV], sizeof(n->addr[SRV])),
-		                0);
+		CU_ASSERT_EQUAL(
+		        memcmp(&pkt.path.remote, &n->addr[SRV], sizeof(n->addr[SRV])), 0);
 		back.local = pkt.path.remote;
 		back.remote = pkt.path.local;
 		for (uint32_t off = 0, len = 0;;) {
@@ -147,7 +147,8 @@ flush_shows_what_was_written_and_nothing_before_it_does(void)
 	CU_ASSERT_EQUAL(
 	        plx_endpoint_stream_send(n->ep[CLI], n->conn[CLI], id, "x", 1, NULL), 1);
 	CU_ASSERT_EQUAL(
-	        plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, &iov, 1, NULL), 100);
+	        plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, &iov, 1, NULL),
+	        100);
 	CU_ASSERT_EQUAL(queued(n, CLI), 0);
 	plx_endpoint_flush(n->ep[CLI], n->now);
 	CU_ASSERT_EQUAL(queued(n, CLI), 1);
@@ -172,8 +173,8 @@ flush_serves_every_connection(void)
 	for (int i = 0; i < 4; i++) {
 		int64_t id = plx_endpoint_open(n->ep[CLI], c[i], true);
 
-		CU_ASSERT_EQUAL(plx_endpoint_stream_send(n->ep[CLI], c[i], id, "x", 1, NULL),
-		                1);
+		CU_ASSERT_EQUAL(
+		        plx_endpoint_stream_send(n->ep[CLI], c[i], id, "x", 1, NULL), 1);
 	}
 	CU_ASSERT_EQUAL(queued(n, CLI), 0);
 	plx_endpoint_flush(n->ep[CLI], n->now);
@@ -191,10 +192,10 @@ finish_stop_reset_datagram_and_close_send_by_themselves(void)
 	PLX_COVERS("S1-22", "S1-39");
 	a = plx_endpoint_open(n->ep[CLI], n->conn[CLI], true);
 	b = plx_endpoint_open(n->ep[CLI], n->conn[CLI], true);
-#define SENDS(call)                                     \
-	do {                                            \
-		was = queued(n, CLI);                   \
-		CU_ASSERT_EQUAL(call, 0);               \
+#define SENDS(call)                                       \
+	do {                                              \
+		was = queued(n, CLI);                     \
+		CU_ASSERT_EQUAL(call, 0);                 \
 		CU_ASSERT_EQUAL(queued(n, CLI), was + 1); \
 	} while (0)
 	plx_endpoint_stream_send(n->ep[CLI], n->conn[CLI], b, "x", 1, NULL);
@@ -226,8 +227,8 @@ inside_a_batch_nothing_is_written_until_the_outermost_end(void)
 		        plx_endpoint_stream_finish(n->ep[CLI], n->conn[CLI], id[i], NULL),
 		        0);
 	}
-	CU_ASSERT_EQUAL(
-	        plx_endpoint_send_datagram(n->ep[CLI], n->conn[CLI], "d", 1, false), 0);
+	CU_ASSERT_EQUAL(plx_endpoint_send_datagram(n->ep[CLI], n->conn[CLI], "d", 1, false),
+	                0);
 	plx_endpoint_flush(n->ep[CLI], n->now);
 	plx_endpoint_timers(n->ep[CLI], n->now);
 	CU_ASSERT_EQUAL(queued(n, CLI), 0);
@@ -375,15 +376,16 @@ eight_mebibytes_pass_through_a_queue_of_two_packets(void)
 
 			if (want > 300000)
 				want = 300000;
-			r = plx_endpoint_stream_send(n->ep[CLI], n->conn[CLI], id, bulk + at,
-			                             want, NULL);
+			r = plx_endpoint_stream_send(n->ep[CLI], n->conn[CLI], id,
+			                             bulk + at, want, NULL);
 			if (r <= 0) {
 				ok &= r == PLX_E_BLOCKED;
 				break;
 			}
 			sent += (size_t)r;
 			if (sent == total)
-				plx_endpoint_stream_finish(n->ep[CLI], n->conn[CLI], id, NULL);
+				plx_endpoint_stream_finish(n->ep[CLI], n->conn[CLI], id,
+				                           NULL);
 		}
 		plx_endpoint_flush(n->ep[CLI], n->now);
 		ep_net_for(n, MS);

@@ -5,7 +5,8 @@
 
 /* Stream calls and stream events of sans-IO endpoints. */
 
-#define SEND(n, s, id, p, l) plx_endpoint_stream_send((n)->ep[s], (n)->conn[s], id, p, l, NULL)
+#define SEND(n, s, id, p, l) \
+	plx_endpoint_stream_send((n)->ep[s], (n)->conn[s], id, p, l, NULL)
 
 static uint8_t bulk[2 << 20];
 
@@ -28,7 +29,8 @@ static int64_t
 recv_some(struct ep_net *n, int side, int64_t id, void *buf, size_t len, bool *fin,
           uint64_t *code)
 {
-	return plx_endpoint_stream_recv(n->ep[side], n->conn[side], id, buf, len, fin, code);
+	return plx_endpoint_stream_recv(n->ep[side], n->conn[side], id, buf, len, fin,
+	                                code);
 }
 
 static void
@@ -85,10 +87,21 @@ opened_is_followed_at_once_by_readable_for_every_stream_of_the_peer(void)
 		CU_ASSERT_EQUAL(e[0].conn.v, n->conn[SRV].v);
 		CU_ASSERT_EQUAL(n->log[SRV].e[i + 1].ev.type, PLX_EP_STREAM_READABLE);
 		CU_ASSERT_EQUAL(n->log[SRV].e[i + 1].ev.stream_id, e->stream_id);
-		CU_ASSERT_EQUAL(recv_some(n, SRV, e->stream_id, buf, sizeof(buf), &fin, NULL),
-		                5);
+		CU_ASSERT_EQUAL(
+		        recv_some(n, SRV, e->stream_id, buf, sizeof(buf), &fin, NULL), 5);
 	}
 	CU_ASSERT_EQUAL(opened, 40);
+
+	/* Also one that opens without a byte: the first the peer hears of it is STOP_SENDING. */
+	ep_forget(n);
+	CU_ASSERT_EQUAL(plx_endpoint_stream_stop(n->ep[CLI], n->conn[CLI],
+	                                         open_stream(n, CLI, true), 5),
+	                0);
+	ep_net_for(n, 50 * MS);
+	opened = ep_first(n, SRV, PLX_EP_STREAM_OPENED);
+	CU_ASSERT_EQUAL_FATAL(opened, 0);
+	CU_ASSERT_EQUAL(n->log[SRV].e[1].ev.type, PLX_EP_STREAM_READABLE);
+	CU_ASSERT_EQUAL(n->log[SRV].e[1].ev.stream_id, n->log[SRV].e[0].ev.stream_id);
 	ep_net_free(n);
 }
 
@@ -195,8 +208,9 @@ stop_surfaces_on_the_sender_with_its_code(void)
 	ep_net_for(n, 50 * MS);
 	CU_ASSERT_EQUAL(ep_cnt(n, CLI, PLX_EP_STREAM_STOPPED), 1);
 	CU_ASSERT_EQUAL(ep_last(n, CLI, PLX_EP_STREAM_STOPPED)->ev.code, 99);
-	CU_ASSERT_EQUAL(plx_endpoint_stream_send(n->ep[CLI], n->conn[CLI], id, "x", 1, &code),
-	                PLX_E_STREAM_STOPPED);
+	CU_ASSERT_EQUAL(
+	        plx_endpoint_stream_send(n->ep[CLI], n->conn[CLI], id, "x", 1, &code),
+	        PLX_E_STREAM_STOPPED);
 	CU_ASSERT_EQUAL(code, 99);
 	code = 0;
 	CU_ASSERT_EQUAL(plx_endpoint_stream_finish(n->ep[CLI], n->conn[CLI], id, &code),
@@ -236,6 +250,52 @@ finish_is_reported_once_when_all_is_acknowledged(void)
 	CU_ASSERT_EQUAL(ep_cnt(n, CLI, PLX_EP_STREAM_FINISHED), 3);
 	CU_ASSERT_EQUAL(plx_endpoint_stream_reset(n->ep[CLI], n->conn[CLI], id[1], 1),
 	                PLX_E_STREAM_CLOSED);
+	/* The end of the whole stream, later, does not repeat it. */
+	CU_ASSERT_EQUAL(plx_endpoint_stream_finish(n->ep[SRV], n->conn[SRV], id[0], NULL),
+	                0);
+	ep_net_for(n, SEC);
+	CU_ASSERT_EQUAL(ep_cnt(n, CLI, PLX_EP_STREAM_FINISHED), 3);
+	ep_net_free(n);
+}
+
+/* Nothing that the client sends arrives while the flag is set. */
+static bool
+mute_client(void *arg, int from, uint8_t *data, uint32_t *len, struct plx_path *path,
+            uint8_t *ecn)
+{
+	const bool *mute = arg;
+
+	(void)data;
+	(void)len;
+	(void)path;
+	(void)ecn;
+	return from != CLI || !*mute;
+}
+
+static void
+an_end_that_was_lost_is_not_finished_by_the_bytes_before_it(void)
+{
+	struct ep_net *n = up();
+	bool mute = false;
+	int64_t id;
+
+	PLX_COVERS("S1-54");
+	n->tap = mute_client;
+	n->tap_arg = &mute;
+	id = open_stream(n, CLI, true);
+	ep_say(n, CLI, id, "these arrive", false);
+	ep_net_step(n);
+	mute = true;
+	CU_ASSERT_EQUAL(plx_endpoint_stream_finish(n->ep[CLI], n->conn[CLI], id, NULL), 0);
+	ep_net_for(n, 300 * MS);
+	CU_ASSERT_EQUAL(plx_bytes_len(&((struct plx_ep_stream *)plx_streamtab_get(
+	                                        &n->ep[CLI]->rec[0]->streams, id))
+	                                       ->tx),
+	                0);
+	CU_ASSERT_EQUAL(ep_cnt(n, CLI, PLX_EP_STREAM_FINISHED), 0);
+	mute = false;
+	ep_net_for(n, 5 * SEC);
+	CU_ASSERT_EQUAL(ep_cnt(n, CLI, PLX_EP_STREAM_FINISHED), 1);
 	ep_net_free(n);
 }
 
@@ -277,7 +337,8 @@ thirty_two_streams_at_once_survive_loss_each_finished_once(void)
 	ep_net_for(n, 25 * SEC);
 	CU_ASSERT_EQUAL(ep_cnt(n, CLI, PLX_EP_STREAM_FINISHED), 32);
 	for (int i = 0; i < 32; i++) {
-		CU_ASSERT_EQUAL(ep_read(n, SRV, id[i], buf, sizeof(buf), &fin, NULL), 30000);
+		CU_ASSERT_EQUAL(ep_read(n, SRV, id[i], buf, sizeof(buf), &fin, NULL),
+		                30000);
 		CU_ASSERT_TRUE(fin);
 		ok &= memcmp(buf, bulk + i, 30000) == 0;
 	}
@@ -360,24 +421,25 @@ scatter_writes_empty_what_was_taken_and_keep_the_tail(void)
 	n->cfg[CLI].send_window = 25;
 	ep_net_up(n);
 	id = open_stream(n, CLI, true);
-	CU_ASSERT_EQUAL(plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, iov, 4, NULL),
-	                25);
+	CU_ASSERT_EQUAL(
+	        plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, iov, 4, NULL), 25);
 	CU_ASSERT_EQUAL(iov[0].len, 0);
 	CU_ASSERT_EQUAL(iov[1].len, 0);
 	CU_ASSERT_EQUAL(iov[2].len, 5);
 	CU_ASSERT_PTR_EQUAL(iov[2].base, bulk + 25);
 	CU_ASSERT_EQUAL(iov[3].len, 30);
-	CU_ASSERT_EQUAL(plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, iov, 4, NULL),
-	                PLX_E_BLOCKED);
+	CU_ASSERT_EQUAL(
+	        plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, iov, 4, NULL),
+	        PLX_E_BLOCKED);
 	CU_ASSERT_EQUAL(iov[2].len, 5);
 	plx_endpoint_flush(n->ep[CLI], n->now);
 	ep_net_for(n, 100 * MS);
-	CU_ASSERT_EQUAL(plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, iov, 4, NULL),
-	                25);
+	CU_ASSERT_EQUAL(
+	        plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, iov, 4, NULL), 25);
 	plx_endpoint_flush(n->ep[CLI], n->now);
 	ep_net_for(n, 100 * MS);
-	CU_ASSERT_EQUAL(plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, iov, 4, NULL),
-	                10);
+	CU_ASSERT_EQUAL(
+	        plx_endpoint_stream_sendv(n->ep[CLI], n->conn[CLI], id, iov, 4, NULL), 10);
 	CU_ASSERT_EQUAL(iov[3].len, 0);
 	plx_endpoint_flush(n->ep[CLI], n->now);
 	ep_net_for(n, 100 * MS);
@@ -439,7 +501,8 @@ recv_into_appends_to_a_buffer_that_grows(void)
 	SEND(n, CLI, id, bulk, 50000);
 	plx_endpoint_stream_finish(n->ep[CLI], n->conn[CLI], id, NULL);
 	ep_net_for(n, SEC);
-	r = plx_endpoint_stream_recv_into(n->ep[SRV], n->conn[SRV], id, &b, 100, &fin, NULL);
+	r = plx_endpoint_stream_recv_into(n->ep[SRV], n->conn[SRV], id, &b, 100, &fin,
+	                                  NULL);
 	CU_ASSERT_EQUAL(r, 100);
 	CU_ASSERT_FALSE(fin);
 	CU_ASSERT_EQUAL(b.len, 100);
@@ -544,6 +607,7 @@ main(void)
 	        T(a_reset_gives_what_came_before_it_then_its_code_then_nothing),
 	        T(stop_surfaces_on_the_sender_with_its_code),
 	        T(finish_is_reported_once_when_all_is_acknowledged),
+	        T(an_end_that_was_lost_is_not_finished_by_the_bytes_before_it),
 	        T(thirty_two_streams_at_once_survive_loss_each_finished_once),
 	        T(a_full_window_takes_part_then_blocks_then_becomes_writable_once),
 	        T(sending_on_a_connection_that_the_peer_ended_says_closing_until_it_is_polled),

@@ -7,6 +7,8 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "net/net_rig.h"
+#include "plx_ring.h"
 #include "plx_sim.h"
 #include "plx_test.h"
 #include "plx_test_eal.h"
@@ -236,6 +238,103 @@ a_port_that_takes_little_loses_little_and_leaks_nothing(void)
 	end(&r);
 }
 
+/* An Initial of its own connection: half of them belong to worker 1. */
+static struct rte_mbuf *
+first_packet(struct rig *r, uint32_t number)
+{
+	static uint8_t quic[1200] = {0xc0, 0, 0, 0, 1, 8};
+	struct rig_spec spec = {.payload_len = sizeof(quic), .payload = quic};
+	struct rig_frame f;
+
+	memcpy(quic + 6, &number, sizeof(number));
+	rig_build(&f, &spec);
+	memcpy(f.b, r->pio[0]->mac, 6);
+	return rig_mbuf(plx_sim_pool(r->sim), f.b, f.len);
+}
+
+/* Worker 0 receives everything, worker 1 does not turn. */
+static void
+a_mailbox_that_is_full_drops_and_counts(void)
+{
+	enum { DEPTH = 256, BURST = 32, BURSTS = 32 };
+	struct plx_sim_cfg sc = {.name = "mbox",
+	                         .pool_cnt = 2047,
+	                         .ports = 2,
+	                         .queues = {2, 1},
+	                         .spread = {PLX_SIM_SPREAD_ZERO, PLX_SIM_SPREAD_ZERO},
+	                         .ring_cnt = 256,
+	                         .socket_id = -1};
+	static struct rig r;
+	struct plx_worker *w[2];
+	struct plx_mailboxes *boxes;
+	uint64_t put, dropped;
+	char err[256];
+
+	memset(&r, 0, sizeof(r));
+	CU_ASSERT_EQUAL_FATAL(plx_mailboxes_new(&boxes, "mbox", 2, DEPTH, -1), 0);
+	CU_ASSERT_EQUAL_FATAL(plx_sim_new(&r.sim, &sc), 0);
+	CU_ASSERT_EQUAL_FATAL(plx_tls_self_signed("t", true, NULL, &r.cert, &r.key), 0);
+	CU_ASSERT_EQUAL_FATAL(plx_neigh_new(&r.neigh[0], 64), 0);
+	r.pio[0] = plx_sim_port(r.sim, 0);
+	r.pio[1] = plx_sim_port(r.sim, 1);
+	r.proto[0] = (struct plx_proto){"t", &plx_testapp_server, &r.app[0]};
+	r.net[0].addr[0].addr = (struct plx_addr){.family = PLX_FAMILY_IPV4};
+	memcpy(r.net[0].addr[0].addr.ip, rig_ip4_a, 4);
+	r.net[0].addr[0].prefix_len = 24;
+	r.net[0].addr_cnt = 1;
+	r.net[0].port_be[0] = htons(443);
+	r.net[0].port_cnt = 1;
+	r.net[0].ttl = 64;
+	r.tls[0] =
+	        (struct plx_tls_cfg){.server = true, .cert_pem = r.cert, .key_pem = r.key};
+	for (uint8_t n = 0; n < 2; n++) {
+		struct plx_worker_cfg c = {.number = n,
+		                           .worker_cnt = 2,
+		                           .port_cnt = 1,
+		                           .pio = {r.pio[0]},
+		                           .net = {&r.net[0]},
+		                           .neigh = {r.neigh[0]},
+		                           .proto = &r.proto[0],
+		                           .proto_cnt = 1,
+		                           .tls_server = &r.tls[0],
+		                           .clock = PLX_CLOCK_VIRTUAL,
+		                           .seed = 3,
+		                           .node = -1,
+		                           .mailboxes = boxes};
+
+		plx_quic_cfg_init(&c.quic);
+		c.quic.conns_max = 64;
+		c.quic.server = true;
+		c.steer.server_id_len = 2;
+		CU_ASSERT_EQUAL_FATAL(plx_worker_new(&w[n], &c, err, sizeof(err)), 0);
+	}
+	for (unsigned b = 0; b < BURSTS; b++) {
+		struct rte_mbuf *m[BURST];
+
+		for (unsigned i = 0; i < BURST; i++)
+			m[i] = first_packet(&r, b * BURST + i);
+		CU_ASSERT_EQUAL(r.pio[1]->ops->tx_burst(r.pio[1], 0, m, BURST), BURST);
+		plx_worker_turn(w[0], PLX_NS_PER_S + b * 1000);
+	}
+	put = plx_obs_get(plx_worker_obs(w[0]), PLX_COUNT_handover_out);
+	dropped = plx_obs_get_drop(plx_worker_obs(w[0]), PLX_DROP_STEER_MAILBOX);
+	/* A ring holds at least what was asked for; each packet has one end. */
+	CU_ASSERT_TRUE(put >= DEPTH && dropped > 0);
+	CU_ASSERT_EQUAL(
+	        put + dropped +
+	                plx_obs_get_drop(plx_worker_obs(w[0]), PLX_DROP_QUIC_DECRYPT),
+	        BURST * BURSTS);
+	for (unsigned n = 0; n < 2; n++)
+		plx_worker_free(w[n]);
+	plx_mailboxes_free(boxes);
+	plx_neigh_free(r.neigh[0]);
+	r.pio[0]->ops->close(r.pio[0]);
+	r.pio[1]->ops->close(r.pio[1]);
+	plx_sim_free(r.sim);
+	free(r.cert);
+	free(r.key);
+}
+
 int
 main(void)
 {
@@ -244,6 +343,8 @@ main(void)
 	         a_pool_that_is_nearly_empty_slows_down_and_recovers},
 	        {"a port that takes little loses little and leaks nothing",
 	         a_port_that_takes_little_loses_little_and_leaks_nothing},
+	        {"a mailbox that is full drops and counts",
+	         a_mailbox_that_is_full_drops_and_counts},
 	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
