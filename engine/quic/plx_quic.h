@@ -41,9 +41,9 @@ struct plx_tls;
 
 /** Protocols an endpoint speaks: ALPN name -> inline application. First match of ours wins. */
 struct plx_proto {
-	const char *alpn;	   /**< "h3", "hq-interop", …; 1..15 bytes, terminated */
+	const char *alpn;          /**< "h3", "hq-interop", …; 1..15 bytes, terminated */
 	const struct plx_app *app; /**< functions */
-	void *arg;		   /**< first argument of on_conn_established */
+	void *arg;                 /**< first argument of on_conn_established */
 };
 
 enum plx_cc {
@@ -60,30 +60,33 @@ enum plx_retry {
 
 /** Settings of an endpoint. plx_quic_cfg_init() gives the defaults named here. */
 struct plx_quic_cfg {
-	uint32_t conns_max;	/**< connection slots, default 4096; 1..2^24-2 */
+	uint32_t conns_max;      /**< connection slots, default 4096; 1..2^24-2 */
 	uint32_t handshakes_max; /**< half-open server connections at most, default 1024 */
-	uint32_t handshake_timeout_ms; /**< default 10000; 0 is refused (S0-1, reliability 0.2) */
-	uint32_t idle_timeout_ms;      /**< default 30000 (S0-2) */
-	uint32_t keep_alive_ms;	       /**< PING after this much silence; 0 = off, default 0 */
-	uint64_t max_data;	 /**< connection receive window, bytes, default 16 MiB */
-	uint64_t max_stream_data; /**< stream receive window, bytes, default 4 MiB */
+	uint32_t
+	        handshake_timeout_ms; /**< default 10000; 0 is refused (S0-1, reliability 0.2) */
+	uint32_t idle_timeout_ms;  /**< default 30000 (S0-2) */
+	uint32_t keep_alive_ms;    /**< PING after this much silence; 0 = off, default 0 */
+	uint64_t max_data;         /**< connection receive window, bytes, default 16 MiB */
+	uint64_t max_stream_data;  /**< stream receive window, bytes, default 4 MiB */
 	uint32_t max_streams_bidi; /**< peer's, default 256 */
 	uint32_t max_streams_uni;  /**< peer's, default 16 (HTTP/3 needs 3) */
-	uint16_t max_tx_udp_payload; /**< bytes, default 1452, 1200..1472 over a 1500 B MTU */
+	uint16_t
+	        max_tx_udp_payload; /**< bytes, default 1452, 1200..1472 over a 1500 B MTU */
 	uint16_t max_datagram_frame; /**< bytes, 0 = DATAGRAM off (default) */
-	uint16_t ack_thresh;	 /**< packets; default 2, the burst rule makes it one per burst */
-	bool pmtud;		 /**< default off; see max_tx_udp_payload */
-	bool migration;		 /**< clients may change address; default on */
-	bool no_pacing;		 /**< default off */
-	uint8_t cc;		 /**< enum plx_cc */
-	uint8_t retry;		 /**< enum plx_retry */
+	uint16_t
+	        ack_thresh; /**< packets; default 2, the burst rule makes it one per burst */
+	bool pmtud;         /**< default off; see max_tx_udp_payload */
+	bool migration;     /**< clients may change address; default on */
+	bool no_pacing;     /**< default off */
+	uint8_t cc;         /**< enum plx_cc */
+	uint8_t retry;      /**< enum plx_retry */
 	uint32_t retry_half_open; /**< default 100 */
-	uint32_t initial_rtt_ms; /**< default 333 */
-	size_t slab_limit;	 /**< bytes for ngtcp2 and streams, default conns_max * 48 KiB */
-	int node;		 /**< NUMA node, -1 none */
-	bool server;		 /**< accept connections */
-	bool qlog;		 /**< reserved for the sampled qlog sink; default off */
-	uint8_t token_key[32];	 /**< Retry and NEW_TOKEN tokens; all zero = random */
+	uint32_t initial_rtt_ms;  /**< default 333 */
+	size_t slab_limit; /**< bytes for ngtcp2 and streams, default conns_max * 48 KiB */
+	int node;          /**< NUMA node, -1 none */
+	bool server;       /**< accept connections */
+	bool qlog;         /**< reserved for the sampled qlog sink; default off */
+	uint8_t token_key[32]; /**< Retry and NEW_TOKEN tokens; all zero = random */
 };
 
 struct plx_conn;
@@ -102,11 +105,11 @@ struct plx_quic_deps {
 	struct plx_crypt *crypt;
 	struct plx_obs *obs;
 	struct plx_rand *rand;
-	struct plx_tls *tls_server; /**< NULL when cfg.server is false */
-	struct plx_tls *tls_client; /**< NULL when the endpoint never dials */
+	struct plx_tls *tls_server;    /**< NULL when cfg.server is false */
+	struct plx_tls *tls_client;    /**< NULL when the endpoint never dials */
 	const struct plx_proto *proto; /**< entries, in order of preference */
 	uint16_t proto_cnt;
-	uint8_t worker; /**< number in handles */
+	uint8_t worker;                     /**< number in handles */
 	const struct plx_quic_watch *watch; /**< NULL = nobody looks */
 	void *watch_arg;
 };
@@ -122,7 +125,7 @@ void plx_quic_cfg_init(struct plx_quic_cfg *cfg) PLX_ANY_THREAD;
  * Errors: as returned.
  */
 int plx_quic_new(struct plx_quic **out, const struct plx_quic_cfg *cfg,
-		 const struct plx_quic_deps *deps) PLX_ON_MAIN;
+                 const struct plx_quic_deps *deps) PLX_ON_MAIN;
 void plx_quic_free(struct plx_quic *q) PLX_ON_MAIN;
 
 /**
@@ -135,7 +138,7 @@ void plx_quic_free(struct plx_quic *q) PLX_ON_MAIN;
  * Errors: none; every refusal is one drop reason.
  */
 void plx_quic_rx_burst(struct plx_quic *q, struct plx_dgram *dg, uint16_t cnt,
-		       uint64_t now_ns) PLX_ON_WORKER;
+                       uint64_t now_ns) PLX_ON_WORKER;
 
 /**
  * plx_quic_tx_burst() writes packets into the buffers given, connections in rotation, at most
@@ -147,7 +150,7 @@ void plx_quic_rx_burst(struct plx_quic *q, struct plx_dgram *dg, uint16_t cnt,
  * Thread: the owner. Owns: buffers stay the caller's. Errors: none.
  */
 uint16_t plx_quic_tx_burst(struct plx_quic *q, struct plx_txpkt *out, uint16_t cnt,
-			   uint64_t now_ns) PLX_ON_WORKER;
+                           uint64_t now_ns) PLX_ON_WORKER;
 
 /** plx_quic_timers_run() fires what is due. @return timers fired. Thread: the owner. */
 uint32_t plx_quic_timers_run(struct plx_quic *q, uint64_t now_ns) PLX_ON_WORKER;
@@ -159,12 +162,12 @@ uint64_t plx_quic_deadline(const struct plx_quic *q) PLX_ON_WORKER;
 bool plx_quic_has_tx(const struct plx_quic *q) PLX_ON_WORKER;
 
 struct plx_quic_dial {
-	struct plx_path path;	/**< local with port; both complete */
-	const char *sni;	/**< name, at most 255 bytes */
-	const char *alpn;	/**< one of the endpoint's protocols */
-	bool verify;		/**< certificate against trust store and sni */
-	uint32_t handshake_ms;	/**< 0 = cfg.handshake_timeout_ms */
-	uint64_t user;		/**< plx_conn_user() */
+	struct plx_path path;  /**< local with port; both complete */
+	const char *sni;       /**< name, at most 255 bytes */
+	const char *alpn;      /**< one of the endpoint's protocols */
+	bool verify;           /**< certificate against trust store and sni */
+	uint32_t handshake_ms; /**< 0 = cfg.handshake_timeout_ms */
+	uint64_t user;         /**< plx_conn_user() */
 	/** Called once if the handshake fails (then on_conn_established never is). */
 	void (*on_failed)(void *arg, uint64_t user, const struct plx_close_info *why);
 	void *on_failed_arg;
@@ -179,7 +182,7 @@ struct plx_quic_dial {
  * Thread: the owner. Owns: strings are copied. Errors: as returned, nothing follows then.
  */
 int plx_quic_dial(struct plx_quic *q, const struct plx_quic_dial *d, uint64_t now_ns,
-		  struct plx_conn_id *id) PLX_ON_WORKER;
+                  struct plx_conn_id *id) PLX_ON_WORKER;
 
 /** plx_quic_find() gives the connection of a handle, NULL when stale. Thread: the owner. */
 struct plx_conn *plx_quic_find(struct plx_quic *q, struct plx_conn_id id) PLX_ON_WORKER;

@@ -26,13 +26,15 @@ typedef void (*plx_keylog_fn)(void *arg, const char *line);
 
 struct plx_tls_cfg {
 	bool server;
-	const char *cert_file; /**< PEM chain; server: mandatory unless cert_pem */
-	const char *key_file;  /**< PEM */
+	const char *cert_file;          /**< PEM chain; server: mandatory unless cert_pem */
+	const char *key_file;           /**< PEM */
 	const char *cert_pem, *key_pem; /**< in memory instead of files; terminated */
-	const char *ca_file;   /**< client: trust store, NULL = the system's */
-	const char *ciphers;   /**< TLS 1.3 suites, NULL = AES-128-GCM, AES-256-GCM, ChaCha20 */
-	const char *groups;    /**< NULL = X25519MLKEM768:X25519:P-256 (client: X25519 first) */
-	bool no_tickets;       /**< server: send no session tickets */
+	const char *ca_file;            /**< client: trust store, NULL = the system's */
+	const char
+	        *ciphers; /**< TLS 1.3 suites, NULL = AES-128-GCM, AES-256-GCM, ChaCha20 */
+	const char
+	        *groups; /**< NULL = X25519MLKEM768:X25519:P-256 (client: X25519 first) */
+	bool no_tickets; /**< server: send no session tickets */
 	/** Server: key of tickets, the same for all workers that share clients; PLX_TLS_TICKET_KEY_LEN
 	 *  bytes, copied. NULL: one of its own, so that only this context resumes its sessions. */
 	const uint8_t *ticket_key;
@@ -51,7 +53,7 @@ struct plx_tls_cfg {
  * Thread: main. Owns: caller frees with plx_tls_free(). Errors: as returned.
  */
 int plx_tls_new(struct plx_tls **out, const struct plx_tls_cfg *cfg, char *err,
-		size_t err_sz) PLX_ON_MAIN;
+                size_t err_sz) PLX_ON_MAIN;
 void plx_tls_free(struct plx_tls *t) PLX_ON_MAIN;
 
 /**
@@ -68,7 +70,7 @@ int plx_tls_warm(struct plx_tls *t) PLX_ON_WORKER;
  * in PEM; free both with free().
  * Thread: any; rand is the caller's. Errors: PLX_E_TLS, PLX_E_NOMEM.
  */
-int plx_tls_self_signed(const char *name, bool ed25519, struct plx_rand *rand, char **cert_pem,
-			char **key_pem) PLX_ANY_THREAD;
+int plx_tls_self_signed(const char *name, bool ed25519, struct plx_rand *rand,
+                        char **cert_pem, char **key_pem) PLX_ANY_THREAD;
 
 #endif

@@ -368,8 +368,8 @@ static void
 start_eal(const struct opts *o)
 {
 	char lcores[48], prefix[48], prog[] = "bench_engine";
-	char fixed[5][24] = {"--no-shconf", "--no-pci", "--no-telemetry", "--log-level=error",
-	                     "-m256"};
+	char fixed[5][24] = {"--no-shconf", "--no-pci", "--no-telemetry",
+	                     "--log-level=error", "-m256"};
 	char memory[24], *arg[12] = {prog, memory};
 	int n = 2;
 

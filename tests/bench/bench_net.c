@@ -30,7 +30,7 @@
 
 struct bench {
 	struct rte_mempool *pool;
-	struct rte_mbuf *m[FRAMES];    /* half first packets, half data of live connections */
+	struct rte_mbuf *m[FRAMES]; /* half first packets, half data of live connections */
 	struct rte_mbuf *live[FRAMES]; /* data of live connections */
 	struct rig_port port;
 	struct plx_neigh *neigh;

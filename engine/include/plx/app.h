@@ -33,10 +33,10 @@ extern "C" {
 
 /** What to send next; filled by next_tx. */
 struct plx_tx_next {
-	int64_t stream_id;	    /**< stream; -1 with cnt 0 = only control frames */
-	const struct plx_iov *vec;  /**< pieces, in order; they stay until acknowledged */
-	uint16_t cnt;		    /**< pieces, 0..256 */
-	bool fin;		    /**< the stream ends behind these pieces */
+	int64_t stream_id;         /**< stream; -1 with cnt 0 = only control frames */
+	const struct plx_iov *vec; /**< pieces, in order; they stay until acknowledged */
+	uint16_t cnt;              /**< pieces, 0..256 */
+	bool fin;                  /**< the stream ends behind these pieces */
 };
 
 struct plx_app {
@@ -65,14 +65,15 @@ struct plx_app {
 	 * called, not here. len may be 0 with fin. Mandatory.
 	 * @param off  offset of data in the stream, bytes
 	 */
-	int (*on_stream_data)(void *ctx, int64_t stream_id, uint64_t off, const uint8_t *data,
-			      size_t len, bool fin);
+	int (*on_stream_data)(void *ctx, int64_t stream_id, uint64_t off,
+	                      const uint8_t *data, size_t len, bool fin);
 
 	/** Bytes up to off + len are acknowledged and no longer needed. Default: nothing. */
 	int (*on_stream_acked)(void *ctx, int64_t stream_id, uint64_t off, uint64_t len);
 
 	/** The peer reset its side (RFC 9000 section 19.4). Default: nothing. */
-	int (*on_stream_reset)(void *ctx, int64_t stream_id, uint64_t final_sz, uint64_t code);
+	int (*on_stream_reset)(void *ctx, int64_t stream_id, uint64_t final_sz,
+	                       uint64_t code);
 
 	/**
 	 * The peer wants no more of the stream; RESET_STREAM was sent. Comes after the other

@@ -24,20 +24,20 @@ struct plx_conn;
 struct plx_conn_info {
 	struct plx_conn_id id;
 	struct plx_path path;
-	uint64_t handshake_ns;	 /**< first packet to handshake complete, ns */
-	uint64_t rtt_ns;	 /**< smoothed, ns; 0 = no sample */
-	uint64_t rtt_min_ns;	 /**< ns */
-	uint64_t cwnd;		 /**< bytes */
-	uint64_t in_flight;	 /**< bytes */
+	uint64_t handshake_ns;       /**< first packet to handshake complete, ns */
+	uint64_t rtt_ns;             /**< smoothed, ns; 0 = no sample */
+	uint64_t rtt_min_ns;         /**< ns */
+	uint64_t cwnd;               /**< bytes */
+	uint64_t in_flight;          /**< bytes */
 	uint64_t tx_pkts, rx_pkts;   /**< QUIC packets */
 	uint64_t tx_bytes, rx_bytes; /**< UDP payload bytes */
 	uint64_t lost_pkts;
-	uint32_t version;	/**< QUIC version on the wire */
+	uint32_t version;         /**< QUIC version on the wire */
 	uint16_t max_udp_payload; /**< bytes we send at most in one datagram now */
 	bool is_server;
 	bool early_data; /**< 0-RTT was accepted */
-	char alpn[16];	 /**< terminated, "" = none */
-	char sni[256];	 /**< server: what the client asked for; terminated */
+	char alpn[16];   /**< terminated, "" = none */
+	char sni[256];   /**< server: what the client asked for; terminated */
 	char cipher[48]; /**< TLS cipher suite; terminated */
 };
 
@@ -79,7 +79,8 @@ PLX_API void plx_conn_want_write(struct plx_conn *c) PLX_ON_WORKER;
  * Errors: none.
  * Spec:   RFC 9000 section 4.1; architecture section 3 (credit is memory).
  */
-PLX_API void plx_conn_consume(struct plx_conn *c, int64_t stream_id, size_t len) PLX_ON_WORKER;
+PLX_API void plx_conn_consume(struct plx_conn *c, int64_t stream_id, size_t len)
+        PLX_ON_WORKER;
 
 /**
  * plx_conn_grant_stream() lets the peer open one more stream, in place of one that ended. For
@@ -104,12 +105,12 @@ PLX_API void plx_conn_grant_stream(struct plx_conn *c, bool bidi) PLX_ON_WORKER;
  * Errors: as returned.
  * Spec:   RFC 9000 sections 19.4, 19.5.
  */
-PLX_API int plx_conn_reset_stream(struct plx_conn *c, int64_t stream_id,
-				  uint64_t code) PLX_ON_WORKER;
-PLX_API int plx_conn_stop_stream(struct plx_conn *c, int64_t stream_id,
-				 uint64_t code) PLX_ON_WORKER;
-PLX_API int plx_conn_shut_stream(struct plx_conn *c, int64_t stream_id,
-				 uint64_t code) PLX_ON_WORKER;
+PLX_API int plx_conn_reset_stream(struct plx_conn *c, int64_t stream_id, uint64_t code)
+        PLX_ON_WORKER;
+PLX_API int plx_conn_stop_stream(struct plx_conn *c, int64_t stream_id, uint64_t code)
+        PLX_ON_WORKER;
+PLX_API int plx_conn_shut_stream(struct plx_conn *c, int64_t stream_id, uint64_t code)
+        PLX_ON_WORKER;
 
 /**
  * plx_conn_close() closes with an application code: CONNECTION_CLOSE goes out with the next
@@ -123,7 +124,8 @@ PLX_API int plx_conn_shut_stream(struct plx_conn *c, int64_t stream_id,
  * Errors: none.
  * Spec:   RFC 9000 section 10.2, rows S1-39, S2-49.
  */
-PLX_API void plx_conn_close(struct plx_conn *c, uint64_t code, const char *reason) PLX_ON_WORKER;
+PLX_API void plx_conn_close(struct plx_conn *c, uint64_t code, const char *reason)
+        PLX_ON_WORKER;
 
 /**
  * plx_conn_get_info() copies what is known of the connection.
@@ -132,8 +134,8 @@ PLX_API void plx_conn_close(struct plx_conn *c, uint64_t code, const char *reaso
  * Owns:   out is the caller's.
  * Errors: none.
  */
-PLX_API void plx_conn_get_info(const struct plx_conn *c,
-			       struct plx_conn_info *out) PLX_ON_WORKER;
+PLX_API void plx_conn_get_info(const struct plx_conn *c, struct plx_conn_info *out)
+        PLX_ON_WORKER;
 
 /**
  * plx_conn_id_of() gives the handle of a connection; plx_conn_ctx() the context that

@@ -14,21 +14,21 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-#define PLX_STATIC_ASSERT(cond, msg) static_assert(cond, msg)
+# define PLX_STATIC_ASSERT(cond, msg) static_assert(cond, msg)
 #else
-#define PLX_STATIC_ASSERT(cond, msg) _Static_assert(cond, msg)
+# define PLX_STATIC_ASSERT(cond, msg) _Static_assert(cond, msg)
 #endif
 
 /** One cache line, bytes. Structures that two threads touch are laid out in this unit. */
-#define PLX_CACHE_LINE 64
+#define PLX_CACHE_LINE    64
 #define PLX_CACHE_ALIGNED __attribute__((aligned(PLX_CACHE_LINE)))
 
 #define plx_likely(x)   __builtin_expect(!!(x), 1)
 #define plx_unlikely(x) __builtin_expect(!!(x), 0)
 
 #define PLX_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define PLX_NODISCARD	      __attribute__((warn_unused_result))
-#define PLX_PACKED	      __attribute__((packed))
+#define PLX_NODISCARD         __attribute__((warn_unused_result))
+#define PLX_PACKED            __attribute__((packed))
 
 /** Symbols a program may link against; everything else is hidden in the shared library. */
 #define PLX_API __attribute__((visibility("default")))
@@ -53,7 +53,7 @@
  * its place: such a function says so with PLX_ACT_AS_WORKER() or PLX_ACT_AS_APP().
  */
 #if defined(__clang__) && defined(PLX_THREAD_ROLES)
-#pragma clang diagnostic ignored "-Wthread-safety-analysis"
+# pragma clang diagnostic ignored "-Wthread-safety-analysis"
 struct __attribute__((capability("thread role"))) plx_thread_role {
 	int unused;
 };
@@ -63,29 +63,29 @@ struct plx_thread {
 extern struct plx_thread plx_worker_thread;
 extern struct plx_thread plx_app_thread;
 extern struct plx_thread plx_main_thread;
-#define PLX_ON_WORKER __attribute__((requires_capability(plx_worker_thread.role)))
-#define PLX_ON_APP    __attribute__((requires_capability(plx_app_thread.role)))
-#define PLX_ON_MAIN   __attribute__((requires_capability(plx_main_thread.role)))
+# define PLX_ON_WORKER __attribute__((requires_capability(plx_worker_thread.role)))
+# define PLX_ON_APP    __attribute__((requires_capability(plx_app_thread.role)))
+# define PLX_ON_MAIN   __attribute__((requires_capability(plx_main_thread.role)))
 static inline void plx_act_as_worker(void)
-	__attribute__((assert_capability(plx_worker_thread.role)));
+        __attribute__((assert_capability(plx_worker_thread.role)));
 static inline void
 plx_act_as_worker(void)
 {
 }
 static inline void plx_act_as_app(void)
-	__attribute__((assert_capability(plx_app_thread.role)));
+        __attribute__((assert_capability(plx_app_thread.role)));
 static inline void
 plx_act_as_app(void)
 {
 }
-#define PLX_ACT_AS_WORKER() plx_act_as_worker()
-#define PLX_ACT_AS_APP()    plx_act_as_app()
+# define PLX_ACT_AS_WORKER() plx_act_as_worker()
+# define PLX_ACT_AS_APP()    plx_act_as_app()
 #else
-#define PLX_ACT_AS_WORKER() ((void)0)
-#define PLX_ACT_AS_APP()    ((void)0)
-#define PLX_ON_WORKER
-#define PLX_ON_APP
-#define PLX_ON_MAIN
+# define PLX_ACT_AS_WORKER() ((void)0)
+# define PLX_ACT_AS_APP()    ((void)0)
+# define PLX_ON_WORKER
+# define PLX_ON_APP
+# define PLX_ON_MAIN
 #endif
 #define PLX_ANY_THREAD
 

@@ -27,10 +27,10 @@ enum plx_family {
  * that two addresses compare with memcmp().
  */
 struct plx_addr {
-	uint8_t ip[16];	  /**< network order */
+	uint8_t ip[16];   /**< network order */
 	uint16_t port_be; /**< network order */
-	uint8_t family;	  /**< enum plx_family */
-	uint8_t zero;	  /**< always 0 */
+	uint8_t family;   /**< enum plx_family */
+	uint8_t zero;     /**< always 0 */
 };
 PLX_STATIC_ASSERT(sizeof(struct plx_addr) == 20, "plx_addr is compared as bytes");
 
@@ -50,14 +50,14 @@ struct plx_conn_id {
 	uint64_t v;
 };
 
-#define PLX_CONN_NONE ((struct plx_conn_id){ 0 })
+#define PLX_CONN_NONE ((struct plx_conn_id){0})
 
 /** Generation is never 0 for a live connection, so v is never 0. */
 static inline struct plx_conn_id
 plx_conn_id_make(uint8_t worker, uint32_t slot, uint32_t gen)
 {
-	return (struct plx_conn_id){ (uint64_t)worker << 56 |
-				     (uint64_t)(slot & 0xffffff) << 32 | gen };
+	return (struct plx_conn_id){(uint64_t)worker << 56 |
+	                            (uint64_t)(slot & 0xffffff) << 32 | gen};
 }
 
 static inline uint8_t
@@ -87,11 +87,11 @@ struct plx_iov {
 /** Who ended a connection, and how. RFC 9000 section 10. */
 enum plx_close_by {
 	PLX_CLOSE_NONE = 0,
-	PLX_CLOSE_LOCAL,	    /**< we closed it */
+	PLX_CLOSE_LOCAL,            /**< we closed it */
 	PLX_CLOSE_PEER_TRANSPORT,   /**< CONNECTION_CLOSE of type 0x1c */
 	PLX_CLOSE_PEER_APPLICATION, /**< CONNECTION_CLOSE of type 0x1d */
 	PLX_CLOSE_TRANSPORT_ERROR,  /**< the peer broke the protocol, we closed */
-	PLX_CLOSE_IDLE,		    /**< idle timeout */
+	PLX_CLOSE_IDLE,             /**< idle timeout */
 	PLX_CLOSE_HANDSHAKE_TIMEOUT,
 	PLX_CLOSE_STATELESS_RESET,
 	PLX_CLOSE_VERSION, /**< no version in common */
@@ -100,11 +100,11 @@ enum plx_close_by {
 };
 
 struct plx_close_info {
-	uint64_t code;	   /**< error code of the frame; CRYPTO_ERROR 0x1xx for TLS alerts */
-	uint8_t by;	   /**< enum plx_close_by */
-	uint8_t is_app;	   /**< code is an application code */
+	uint64_t code;  /**< error code of the frame; CRYPTO_ERROR 0x1xx for TLS alerts */
+	uint8_t by;     /**< enum plx_close_by */
+	uint8_t is_app; /**< code is an application code */
 	uint8_t reason_len; /**< bytes used of reason */
-	char reason[117];  /**< not terminated; cut when longer */
+	char reason[117];   /**< not terminated; cut when longer */
 };
 
 #ifdef __cplusplus
