@@ -91,6 +91,7 @@ read_cert(const struct report *r, const char *topic, const char *path)
 
 /* A password cannot be asked for; without this OpenSSL would ask on the terminal. */
 static int
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 no_password(char *buf, int size, int rwflag, void *arg)
 {
 	(void)buf;

@@ -41,7 +41,7 @@ config_hash(const struct plx_config *c, char hex[65])
 	plx_config_dump(c, f);
 	fclose(f);
 	if (text != NULL && EVP_Digest(text, text_len, md, &len, EVP_sha256(), NULL) == 1) {
-		for (unsigned i = 0; i < len && i < 32; i++)
+		for (size_t i = 0; i < len && i < 32; i++)
 			snprintf(hex + 2 * i, 3, "%02x", md[i]);
 	}
 	free(text);

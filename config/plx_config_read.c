@@ -25,7 +25,7 @@
 #define SLOT_CNT     (KEYS_MAX + SECTIONS_MAX)
 
 /* A configuration is a page; what is larger is another file given by mistake. */
-#define FILE_MAX (1024 * 1024)
+#define FILE_MAX ((size_t)1024 * 1024)
 
 struct slot {
 	void *p;
@@ -122,7 +122,7 @@ section_field(const struct schema *s, const struct plx_key_section *sec, uint32_
 static void
 build_schema(struct schema *s)
 {
-	uint32_t key_cnt, sec_cnt, n = 0, start[SECTIONS_MAX];
+	uint32_t key_cnt, sec_cnt, n = 0, start[SECTIONS_MAX] = {0};
 	const struct plx_key *k = plx_keys(&key_cnt);
 	const struct plx_key_section *sec = plx_key_sections(&sec_cnt);
 
@@ -501,7 +501,7 @@ slurp(const char *path, size_t *len, struct plx_errtext *err)
 			plx_errtext_set(err, "cannot read %s: %s", path, strerror(errno));
 		if (*len > FILE_MAX) {
 			plx_errtext_set(err,
-			                "%s is larger than %d KiB, no configuration is",
+			                "%s is larger than %zu KiB, no configuration is",
 			                path, FILE_MAX / 1024);
 			n = -1;
 		}

@@ -75,7 +75,7 @@ static struct plx_serve_req *
 find(struct plx_serve_core *c, const struct plx_event *ev)
 {
 	struct plx_serve_key key = {ev->conn.v, ev->stream_id};
-	struct plx_serve_req *r;
+	struct plx_serve_req *r = NULL;
 
 	HASH_FIND(hh, c->reqs, &key, sizeof(key), r);
 	return r;

@@ -201,7 +201,7 @@ tuple_of(const struct plx_path *path, uint32_t tuple[TUPLE_WORDS_MAX])
 		half = 4;
 	else
 		return 0;
-	for (uint32_t i = 0; i < half; i++) {
+	for (size_t i = 0; i < half; i++) {
 		tuple[i] = word_of(&path->remote.ip[4 * i]);
 		tuple[half + i] = word_of(&path->local.ip[4 * i]);
 	}

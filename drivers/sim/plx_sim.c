@@ -559,7 +559,8 @@ make_rings(struct plx_sim *sim)
 		for (uint16_t j = 0; j < c->queues[b]; j++) {
 			struct plx_simq *q = &sim->port[b].q[j];
 
-			q->in = calloc(queues_of_others(c, b), sizeof(struct rte_ring *));
+			q->in = calloc(RTE_MAX(queues_of_others(c, b), 1U),
+			               sizeof(struct rte_ring *));
 			if (q->in == NULL)
 				return PLX_E_NOMEM;
 			for (uint16_t a = 0; a < c->ports; a++) {

@@ -142,7 +142,7 @@ uint32_t plx_sim_nic_payload(const struct rte_mbuf *m, uint32_t *udp_off);
 
 /* plx_sim_link.c */
 
-int plx_sim_link_check(const struct plx_sim_link *cfg);
+int plx_sim_link_check(const struct plx_sim_link *c);
 int plx_sim_link_set(struct plx_simlink *l, const struct plx_sim_link *cfg,
                      uint32_t flights);
 void plx_sim_link_fini(struct plx_simlink *l);

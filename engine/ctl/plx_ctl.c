@@ -99,7 +99,7 @@ fill_net(struct plx_net_cfg *net, const struct plx_config_port *p,
 	if (o->serve)
 		net->port_be[net->port_cnt++] = htons(o->listen_port);
 	net->accept_any_port = o->dial;
-	if (o->address != NULL)
+	if (p == NULL) /* a port that was given, not configured */
 		return add_address(net, o->address, err, err_sz);
 	net->vlan = (uint16_t)p->vlan;
 	for (uint32_t i = 0; rc == 0 && i < p->addresses.cnt; i++)
@@ -170,7 +170,8 @@ plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt, uint32_t depth
 	}
 	sz += (size_t)workers * workers * PLX_MAILBOX_DEPTH * sizeof(void *);
 	/* Events and commands of 64 bytes; returned and sent buffers as pointers. */
-	sz += (size_t)workers * attach_cnt * depth * (2 * 64 + 2 * sizeof(void *));
+	sz += (size_t)workers * attach_cnt * depth *
+	      (2 * sizeof(struct plx_event) + 2 * sizeof(void *));
 	sz += (size_t)workers * attach_cnt * RETURNS_SZ;
 	return (uint32_t)((sz + (1 << 20) - 1) >> 20);
 }

@@ -50,8 +50,7 @@ struct plx_ctl;
  * engine from a configuration. Errors as plx_ctl_open(). Thread: main. Owns: caller frees.
  */
 int plx_ctl_make_engine(struct plx_engine **out, const struct plx_config *cfg,
-                        const struct plx_ctl_opts *opts, char *err, size_t err_sz)
-        PLX_ON_MAIN;
+                        const struct plx_ctl_opts *o, char *err, size_t err_sz) PLX_ON_MAIN;
 
 /**
  * plx_ctl_mem_mb() gives the EAL memory that plx_ctl_open() will need, MiB: pools of the ports,
@@ -71,7 +70,7 @@ uint32_t plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt, uint3
  * Thread: main, after rte_eal_init(). Owns: caller closes. Errors: nothing is left behind.
  */
 int plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg,
-                 const struct plx_ctl_opts *opts, char *err, size_t err_sz) PLX_ON_MAIN;
+                 const struct plx_ctl_opts *o, char *err, size_t err_sz) PLX_ON_MAIN;
 int plx_ctl_start(struct plx_ctl *c, char *err, size_t err_sz) PLX_ON_MAIN;
 /** Keylog and other work of main while the engine runs. */
 void plx_ctl_poll(struct plx_ctl *c) PLX_ON_MAIN;

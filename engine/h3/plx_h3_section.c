@@ -35,7 +35,7 @@ reserve(struct plx_h3 *h, struct plx_h3_section *x, uint32_t cap)
 	if (!x->head)
 		memset(head, 0, sizeof(*head));
 	x->head = head;
-	rc = plx_slab_realloc(h->slab, x->rcbuf, cap * 2 * sizeof(nghttp3_rcbuf *));
+	rc = plx_slab_realloc(h->slab, x->rcbuf, (size_t)cap * 2 * sizeof(nghttp3_rcbuf *));
 	if (!rc)
 		return PLX_E_NOMEM;
 	x->rcbuf = rc;
@@ -169,8 +169,8 @@ add_field(struct plx_h3 *h, struct plx_h3_section *x, const nghttp3_qpack_nv *nv
 		return conn_err(h, PLX_H3_INTERNAL_ERROR);
 	nghttp3_rcbuf_incref(nv->name);
 	nghttp3_rcbuf_incref(nv->value);
-	x->rcbuf[2 * idx] = nv->name;
-	x->rcbuf[2 * idx + 1] = nv->value;
+	x->rcbuf[2 * (size_t)idx] = nv->name;
+	x->rcbuf[2 * (size_t)idx + 1] = nv->value;
 	x->head->field[idx] = f;
 	x->head->cnt++;
 	x->head->bytes += f.name_len + f.value_len;

@@ -26,7 +26,7 @@
  * Thread: any. Owns: nothing. Errors: none.
  * Cost:   about 16 bytes a cycle, 32 where the CPU has AVX2.
  */
-uint64_t plx_cksum_add(uint64_t sum, const void *p, size_t len) PLX_ANY_THREAD;
+uint64_t plx_cksum_add(uint64_t sum, const void *data, size_t len) PLX_ANY_THREAD;
 
 /** plx_cksum_fold() folds the carries. 0xffff over data with its checksum means correct. */
 static inline uint16_t

@@ -168,7 +168,7 @@ make_rand(struct plx_endpoint *ep)
 		return;
 	}
 	plx_rand_seed(&ep->rand, 0);
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		uint64_t word;
 
 		memcpy(&word, ep->cfg.rng_seed + 8 * i, sizeof(word));

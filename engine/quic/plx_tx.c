@@ -134,12 +134,13 @@ write_pkt(struct plx_conn *c, struct plx_txpkt *out, ngtcp2_path *path, ngtcp2_p
 			/* MAX_DATA brings the connection back, and the stream must be offered
 			 * then: what blocks is not its own limit. */
 			mute = ngtcp2_conn_get_max_data_left(c->nc) == 0;
-			if (!mute)
+			if (!mute && c->app != NULL)
 				rv = tell(c, c->app->tx_blocked, next.stream_id);
 			continue;
 		case NGTCP2_ERR_STREAM_SHUT_WR:
 		case NGTCP2_ERR_STREAM_NOT_FOUND:
-			rv = tell(c, c->app->tx_shut, next.stream_id);
+			if (c->app != NULL)
+				rv = tell(c, c->app->tx_shut, next.stream_id);
 			continue;
 		default:
 			if (rv != 0)

@@ -358,6 +358,7 @@ plx_rbuf_release(struct plx_attach *a, struct plx_rbuf *b)
 	int rc;
 
 	PLX_BUG_ON(b->worker >= a->worker_cnt);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the ring holds pointers */
 	rc = rte_ring_sp_enqueue_elem(a->pair[b->worker].returns, &b, sizeof(b));
 	/* As deep as the pool: only a buffer released twice finds it full. */
 	PLX_BUG_ON(rc != 0);

@@ -61,7 +61,7 @@ make_box(struct plx_mailboxes *m, const char *prefix, uint16_t dst, uint32_t cnt
 	unsigned flags = RING_F_SC_DEQ | (m->shared ? RING_F_MP_RTS_ENQ : RING_F_SP_ENQ);
 	char name[RTE_RING_NAMESIZE];
 
-	b->from = &m->ring[dst * per_dst(m)];
+	b->from = &m->ring[(size_t)dst * per_dst(m)];
 	b->from_cnt = per_dst(m);
 	for (uint16_t src = 0; src < b->from_cnt; src++) {
 		int rc;

@@ -7,12 +7,6 @@
 #define CHUNK_DATA (PLX_BYTES_CHUNK - 16 - sizeof(struct plx_bytes_chunk))
 #define CHUNK_MIN  ((size_t)96)
 
-void
-plx_bytes_init(struct plx_bytes *b)
-{
-	memset(b, 0, sizeof(*b));
-}
-
 static struct plx_bytes_chunk *
 grow(struct plx_bytes *b, struct plx_slab *slab, size_t want)
 {

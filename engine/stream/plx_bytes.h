@@ -59,9 +59,6 @@ plx_bytes_pending(const struct plx_bytes *b)
 	return b->end - b->next;
 }
 
-/** plx_bytes_init() empties b at offset 0; a zeroed structure is the same. Thread: the owner. */
-void plx_bytes_init(struct plx_bytes *b) PLX_ON_WORKER;
-
 /**
  * plx_bytes_append() copies bytes to the end.
  *

@@ -4,8 +4,8 @@
 #include "plx_bug.h"
 #include "plx_rbufpool.h"
 
-#define SMALL_SZ 2048
-#define LARGE_SZ 16384
+#define SMALL_SZ ((size_t)2048)
+#define LARGE_SZ ((size_t)16384)
 
 /*
  * A quarter of the memory is small buffers: heads and short messages need one each whatever they

@@ -160,7 +160,7 @@ unspill(struct plx_recvq *q)
 
 	if (b == NULL)
 		return false;
-	while (q->spill_len > 0 && b->len < plx_rbuf_cap(b)) {
+	while (q->spill_head != NULL && b->len < plx_rbuf_cap(b)) {
 		struct plx_recvq_chunk *c = q->spill_head;
 		size_t n = put(b, c->bytes + q->chunk_off, c->len - q->chunk_off);
 

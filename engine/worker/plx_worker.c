@@ -327,12 +327,6 @@ plx_worker_stop(struct plx_worker *w, uint64_t code, uint32_t linger_ms)
 	atomic_store_explicit(&w->stop_asked, true, memory_order_release);
 }
 
-uint32_t
-plx_worker_conns(const struct plx_worker *w)
-{
-	return atomic_load_explicit(&w->conns, memory_order_relaxed);
-}
-
 uint64_t
 plx_worker_cpu_ns(const struct plx_worker *w)
 {

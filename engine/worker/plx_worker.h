@@ -111,9 +111,6 @@ void plx_worker_drain(struct plx_worker *w) PLX_ANY_THREAD;
 void plx_worker_stop(struct plx_worker *w, uint64_t code, uint32_t linger_ms)
         PLX_ANY_THREAD;
 
-/** plx_worker_conns() is the number of connections, as of the last turn. Thread: any. */
-uint32_t plx_worker_conns(const struct plx_worker *w) PLX_ANY_THREAD;
-
 /** plx_worker_cpu_ns() is the CPU time of the worker's thread, ns; 0 before it runs. */
 uint64_t plx_worker_cpu_ns(const struct plx_worker *w) PLX_ANY_THREAD;
 

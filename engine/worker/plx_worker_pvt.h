@@ -63,8 +63,7 @@ struct plx_worker {
 	_Atomic uint32_t stop_linger_ms;
 
 	/* Written by the worker, read by any thread. */
-	PLX_CACHE_ALIGNED _Atomic uint32_t conns;
-	_Atomic bool running;
+	PLX_CACHE_ALIGNED _Atomic bool running;
 	clockid_t cpu_clock;
 
 	struct plx_obs obs;

@@ -200,14 +200,13 @@ publish(struct plx_worker *w)
 	return n;
 }
 
-/* 7. Now and then: neighbours, gauges. */
+/* 7. Now and then: neighbours. */
 static void
 housekeep(struct plx_worker *w, uint64_t now_ns)
 {
 	w->housekeep_ns = now_ns + PLX_HOUSEKEEP_NS;
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
 		plx_net_housekeep(w->net[p], now_ns);
-	atomic_store_explicit(&w->conns, plx_quic_conn_cnt(w->quic), memory_order_relaxed);
 }
 
 uint32_t

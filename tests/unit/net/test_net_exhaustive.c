@@ -462,25 +462,26 @@ cut(const struct rig_frame *f, unsigned cnt)
 
 /*
  * Makes the list lie; every lie is one that freeing can survive. A single segment that has a
- * successor all the same is noticed by builds with run-time checks only.
+ * successor all the same is noticed by builds with run-time checks only (with an empty one, two are
+ * such a segment as soon as nb_segs says one).
  */
 static void
 lie(struct rte_mbuf *m)
 {
 	struct rte_mbuf *last = m;
-	bool no_cycle = m->next == NULL;
+	bool alone = m->nb_segs == 1 || (m->nb_segs == 2 && m->pkt_len == m->data_len);
 
 #ifdef PLX_DEBUG
-	no_cycle = false;
+	alone = false;
 #endif
 	while (last->next != NULL)
 		last = last->next;
-	switch (plx_rand_below(&rnd, no_cycle ? 3 : 5)) {
+	switch (plx_rand_below(&rnd, alone ? 3 : 5)) {
 	case 0:
 		m->nb_segs++;
 		break;
 	case 1:
-		m->nb_segs--;
+		m->nb_segs = (uint16_t)(alone ? 0 : m->nb_segs - 1);
 		break;
 	case 2:
 		m->pkt_len += 1 + (uint32_t)plx_rand_below(&rnd, 2000);
