@@ -5,6 +5,9 @@
 
 #include "plx_quic_pvt.h"
 
+/** Time between two packet-too-big messages that are looked at, ns. */
+#define PTB_NS (10 * PLX_NS_PER_MS)
+
 static void
 addr_to_ngtcp2(ngtcp2_addr *out, ngtcp2_sockaddr_union *buf, const struct plx_addr *a)
 {
@@ -53,6 +56,7 @@ plx_path_set(struct plx_conn_path *p, const struct plx_path *path)
 {
 	memset(&p->tx, 0, sizeof(p->tx));
 	p->tx.path = *path;
+	p->udp_max = 0;
 	plx_path_to_ngtcp2(&p->ps, path);
 }
 
@@ -105,6 +109,33 @@ plx_path_sync(struct plx_conn *c)
 	set_from_ngtcp2(&c->path[0], np);
 	c->path_changes++;
 	plx_obs_add(c->q->d.obs, PLX_COUNT_path_changes, 1);
+}
+
+size_t
+plx_path_room(const struct plx_conn *c, const struct plx_txpkt *out)
+{
+	uint16_t max = c->path[0].udp_max;
+
+	return plx_unlikely(max != 0 && max < out->cap) ? max : out->cap;
+}
+
+void
+plx_quic_too_big(struct plx_quic *q, const struct plx_path *path, uint16_t udp_max,
+                 uint64_t now_ns)
+{
+	/* Each message costs a walk over the slots: a flood of them must not cost more. */
+	if (now_ns < q->ptb_ns)
+		return;
+	q->ptb_ns = now_ns + PTB_NS;
+	if (udp_max < NGTCP2_MAX_UDP_PAYLOAD_SIZE)
+		udp_max = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+	for (uint32_t i = 0; i < q->cfg.conns_max; i++) {
+		struct plx_conn_path *p = &q->conns[i].path[0];
+
+		if (q->conns[i].nc != NULL && (p->udp_max == 0 || udp_max < p->udp_max) &&
+		    memcmp(&p->tx.path, path, sizeof(*path)) == 0)
+			p->udp_max = udp_max;
+	}
 }
 
 static bool

@@ -152,6 +152,19 @@ void plx_quic_rx_burst(struct plx_quic *q, struct plx_dgram *dg, uint16_t cnt,
 uint16_t plx_quic_tx_burst(struct plx_quic *q, struct plx_txpkt *out, uint16_t cnt,
                            uint64_t now_ns) PLX_ON_WORKER;
 
+/**
+ * plx_quic_too_big() takes note of a router's word that packets of a path are too large: the
+ * connections on exactly that path send no more than udp_max, until their path changes. Anybody
+ * can send such a word, so it never goes below 1200 bytes and never raises anything, and at most
+ * one in 10 ms is looked at.
+ *
+ * @param udp_max  UDP payload that fits, bytes
+ * Thread: the owner. Owns: nothing. Errors: none.
+ * Spec:   RFC 9000 section 14.2.1, RFC 8899
+ */
+void plx_quic_too_big(struct plx_quic *q, const struct plx_path *path, uint16_t udp_max,
+                      uint64_t now_ns) PLX_ON_WORKER;
+
 /** plx_quic_timers_run() fires what is due. @return timers fired. Thread: the owner. */
 uint32_t plx_quic_timers_run(struct plx_quic *q, uint64_t now_ns) PLX_ON_WORKER;
 

@@ -73,6 +73,7 @@ enum plx_conn_state {
 struct plx_conn_path {
 	struct plx_tx_path tx;  /**< what engine/net sends by */
 	ngtcp2_path_storage ps; /**< the same for ngtcp2 */
+	uint16_t udp_max; /**< a router said that no more fits, bytes; 0 = nobody did */
 };
 
 struct plx_conn {
@@ -206,7 +207,8 @@ struct plx_heap_item {
 struct plx_quic {
 	struct plx_quic_deps d;
 	struct plx_quic_cfg cfg;
-	uint64_t now; /**< ns; never goes back */
+	uint64_t now;    /**< ns; never goes back */
+	uint64_t ptb_ns; /**< when the next packet-too-big message is looked at */
 	struct plx_conn *conns;
 	struct plx_conn *tx_head, *tx_tail;
 	struct plx_heap_item *heap;
@@ -307,6 +309,9 @@ void plx_conn_free(struct plx_conn *c) PLX_ON_WORKER;
 
 void plx_path_to_ngtcp2(ngtcp2_path_storage *ps, const struct plx_path *p) PLX_ON_WORKER;
 void plx_path_set(struct plx_conn_path *p, const struct plx_path *path) PLX_ON_WORKER;
+/** plx_path_room() is the room of a packet on the current path: the buffer's, or less. */
+size_t plx_path_room(const struct plx_conn *c, const struct plx_txpkt *out) PLX_ON_WORKER;
+
 /** Entry of path[] for what ngtcp2 wrote to; makes one if need be. */
 struct plx_tx_path *plx_path_of(struct plx_conn *c, const ngtcp2_path *np) PLX_ON_WORKER;
 /** Takes over ngtcp2's current path, counting a change. */

@@ -74,7 +74,7 @@ write_dgrams(struct plx_conn *c, struct plx_txpkt *out, ngtcp2_path *path,
 	while (c->app->next_datagram(c->ctx, &data) > 0) {
 		int accepted = 0;
 		ngtcp2_ssize n = ngtcp2_conn_writev_datagram(
-		        c->nc, path, pi, out->buf, out->cap, &accepted,
+		        c->nc, path, pi, out->buf, plx_path_room(c, out), &accepted,
 		        NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, (const ngtcp2_vec *)&data, 1,
 		        c->q->now);
 
@@ -123,8 +123,8 @@ write_pkt(struct plx_conn *c, struct plx_txpkt *out, ngtcp2_path *path, ngtcp2_p
 			flags = NGTCP2_WRITE_STREAM_FLAG_MORE |
 			        (next.fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0);
 		n = ngtcp2_conn_writev_stream(
-		        c->nc, path, pi, out->buf, out->cap, &len, flags, next.stream_id,
-		        (const ngtcp2_vec *)next.vec, next.cnt, c->q->now);
+		        c->nc, path, pi, out->buf, plx_path_room(c, out), &len, flags,
+		        next.stream_id, (const ngtcp2_vec *)next.vec, next.cnt, c->q->now);
 		if (len >= 0 && next.stream_id >= 0 && rv == 0)
 			rv = done(c, &next, len);
 		switch (n) {

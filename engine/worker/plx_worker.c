@@ -18,6 +18,17 @@ static uint32_t (*const role_turn[PLX_ROLE_CNT])(struct plx_worker *, uint64_t) 
         [PLX_ROLE_QUIC] = plx_worker_turn_quic,
 };
 
+/* A router between us and the peer takes no packet of that size. */
+static void
+on_ptb(void *arg, const struct plx_path *path, uint16_t ip_mtu)
+{
+	struct plx_worker *w = arg;
+	uint16_t hdr = path->local.family == PLX_FAMILY_IPV6 ? 48 : 28;
+
+	if (w->quic != NULL && ip_mtu > hdr)
+		plx_quic_too_big(w->quic, path, (uint16_t)(ip_mtu - hdr), w->clock.last_ns);
+}
+
 static int
 make_nets(struct plx_worker *w, char *err, size_t err_sz)
 {
@@ -39,6 +50,7 @@ make_nets(struct plx_worker *w, char *err, size_t err_sz)
 			         plx_strerror(rc));
 			return rc;
 		}
+		plx_net_set_ptb(w->net[p], on_ptb, w);
 	}
 	return 0;
 }

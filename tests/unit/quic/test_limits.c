@@ -57,6 +57,42 @@ a_thousand_short_connections_give_back_slots_and_memory(void)
 	plx_pair_free(p);
 }
 
+/* A link that takes no more than 1300 bytes, and a router that says so. */
+static bool
+narrow_link(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
+            uint16_t *len, struct plx_path *path)
+{
+	unsigned *lost = arg;
+
+	(void)pkt;
+	if (from != PLX_PAIR_SERVER || *len <= 1300)
+		return true;
+	if (++*lost > 1)
+		plx_quic_too_big(p->end[PLX_PAIR_SERVER].quic, path, 1300, p->now);
+	return false;
+}
+
+static void
+a_packet_too_big_message_narrows_the_path_it_names(void)
+{
+	struct plx_pair_cfg cfg;
+	unsigned lost = 0;
+	struct plx_pair *p;
+
+	PLX_COVERS("D5");
+	plx_pair_cfg_init(&cfg);
+	cfg.tap = narrow_link;
+	cfg.tap_arg = &lost;
+	p = pair(&cfg);
+	p->end[1].app.down = MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 60 * SEC));
+	CU_ASSERT_TRUE(lost > 1);
+	CU_ASSERT_TRUE(lost < 100);
+	CU_ASSERT_EQUAL(p->end[1].app.mismatches, 0);
+	plx_pair_free(p);
+}
+
 static void
 generations_wrap_without_an_id_twice(void)
 {
@@ -336,6 +372,8 @@ int
 main(void)
 {
 	CU_TestInfo limits[] = {
+	        {"a packet-too-big message narrows the path it names",
+	         a_packet_too_big_message_narrows_the_path_it_names},
 	        {"a thousand short connections give back slots and memory",
 	         a_thousand_short_connections_give_back_slots_and_memory},
 	        {"generations wrap without an ID twice",
