@@ -153,8 +153,9 @@ take_off(struct ep_net *n, int to, const struct plx_path *path, const uint8_t *d
 
 	if (n->flight_cnt == n->flight_cap) {
 		n->flight_cap = n->flight_cap > 0 ? n->flight_cap * 2 : 256;
-		n->flight = realloc(n->flight, n->flight_cap * sizeof(*n->flight));
-		must(n->flight != NULL, "memory");
+		f = realloc(n->flight, n->flight_cap * sizeof(*n->flight));
+		must(f != NULL, "memory");
+		n->flight = f;
 	}
 	f = &n->flight[n->flight_cnt++];
 	must(len <= sizeof(f->data), "datagram too long");
