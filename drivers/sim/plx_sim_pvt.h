@@ -14,13 +14,7 @@
  * C11 form it does. Only single-producer rings: in the multi-producer forms one thread publishes
  * for another in ways the sanitizer cannot follow.
  */
-#if defined(__has_feature)
-# if __has_feature(thread_sanitizer)
-#  define PLX_SIM_TSAN 1
-# endif
-#endif
-#if (defined(__SANITIZE_THREAD__) || defined(PLX_SIM_TSAN)) && \
-        !defined(RTE_USE_C11_MEM_MODEL)
+#if defined(PLX_TSAN) && !defined(RTE_USE_C11_MEM_MODEL)
 # define RTE_USE_C11_MEM_MODEL 1
 #endif
 

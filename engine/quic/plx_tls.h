@@ -66,6 +66,13 @@ void plx_tls_free(struct plx_tls *t) PLX_ON_MAIN;
 int plx_tls_warm(struct plx_tls *t) PLX_ON_WORKER;
 
 /**
+ * plx_tls_thread_end() frees what OpenSSL keeps for the calling thread, before plx_tls_free() is
+ * called by another one: that could not reach it.
+ * Thread: the worker, after its last handshake. Owns: nothing. Errors: none.
+ */
+void plx_tls_thread_end(struct plx_tls *t) PLX_ON_WORKER;
+
+/**
  * plx_tls_self_signed() makes a certificate and key for demo and tests (Ed25519 or ECDSA P-256)
  * in PEM; free both with free().
  * Thread: any; rand is the caller's. Errors: PLX_E_TLS, PLX_E_NOMEM.

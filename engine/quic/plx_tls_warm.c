@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -92,4 +93,10 @@ plx_tls_warm(struct plx_tls *t)
 	free(key);
 	ERR_clear_error();
 	return rc;
+}
+
+void
+plx_tls_thread_end(struct plx_tls *t)
+{
+	OPENSSL_thread_stop_ex(t->lib);
 }

@@ -16,13 +16,6 @@
  * side, and is told what the ring promises: what was done before a packet was put is seen by who
  * takes it.
  */
-#if defined(__SANITIZE_THREAD__)
-# define PLX_TSAN 1
-#elif defined(__has_feature)
-# if __has_feature(thread_sanitizer)
-#  define PLX_TSAN 1
-# endif
-#endif
 #ifdef PLX_TSAN
 # include <sanitizer/tsan_interface.h>
 # define RING_OPAQUE       __attribute__((noinline, no_sanitize("thread")))

@@ -8,6 +8,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
+#include "plx_bug.h"
 #include "plx_engine_int.h"
 #include "plx_h3.h"
 #include "plx_keylog.h"
@@ -249,6 +250,13 @@ make_worker(struct plx_engine *e, uint16_t n, char *err, size_t err_sz)
 	return rc;
 }
 
+static void
+wait_worker(struct plx_engine *e, uint16_t n)
+{
+	rte_eal_wait_lcore(e->cfg.lcore[n]);
+	PLX_BUG_ON(!plx_worker_ended(e->worker[n]));
+}
+
 int
 plx_engine_start(struct plx_engine *e, char *err, size_t err_sz)
 {
@@ -269,7 +277,7 @@ plx_engine_start(struct plx_engine *e, char *err, size_t err_sz)
 			         e->cfg.lcore[n]);
 			while (n-- > 0) {
 				plx_worker_stop(e->worker[n], 0, 0);
-				rte_eal_wait_lcore(e->cfg.lcore[n]);
+				wait_worker(e, n);
 			}
 			e->stopped = true;
 			return PLX_E_CONFIG;
@@ -309,7 +317,7 @@ plx_engine_stop(struct plx_engine *e, uint64_t code, uint32_t linger_ms)
 	for (uint16_t n = 0; n < e->cfg.worker_cnt; n++)
 		plx_worker_stop(e->worker[n], code, linger_ms);
 	for (uint16_t n = 0; n < e->cfg.worker_cnt; n++)
-		rte_eal_wait_lcore(e->cfg.lcore[n]);
+		wait_worker(e, n);
 	for (uint16_t a = 0; a < e->attach_cnt; a++)
 		plx_attach_close(e->attach[a]);
 	plx_engine_poll(e);

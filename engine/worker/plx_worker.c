@@ -292,13 +292,10 @@ obey(struct plx_worker *w, uint64_t now_ns)
 	return now_ns < w->stop_ns;
 }
 
-int
-plx_worker_run(void *arg)
+/* What belongs to the thread and not to the worker. */
+static void
+enter_thread(struct plx_worker *w, uint64_t now_ns)
 {
-	struct plx_worker *w = arg;
-	uint32_t empty_turns = 0;
-	uint64_t now_ns = plx_clock_now(&w->clock);
-
 	pthread_getcpuclockid(pthread_self(), &w->cpu_clock);
 	atomic_store_explicit(&w->running, true, memory_order_release);
 	if ((w->tls_server != NULL && plx_tls_warm(w->tls_server) != 0) ||
@@ -308,6 +305,26 @@ plx_worker_run(void *arg)
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
 		if (w->cfg.number == 0 && !w->cfg.net[p]->no_neigh)
 			plx_net_announce(w->net[p], now_ns);
+}
+
+static void
+leave_thread(struct plx_worker *w)
+{
+	if (w->tls_server != NULL)
+		plx_tls_thread_end(w->tls_server);
+	if (w->tls_client != NULL)
+		plx_tls_thread_end(w->tls_client);
+	atomic_store_explicit(&w->running, false, memory_order_release);
+}
+
+int
+plx_worker_run(void *arg)
+{
+	struct plx_worker *w = arg;
+	uint32_t empty_turns = 0;
+	uint64_t now_ns = plx_clock_now(&w->clock);
+
+	enter_thread(w, now_ns);
 	while (obey(w, now_ns)) {
 		uint32_t moved = plx_worker_turn(w, now_ns);
 		uint64_t end_ns;
@@ -321,7 +338,7 @@ plx_worker_run(void *arg)
 			plx_obs_add(&w->obs, PLX_COUNT_busy_ns, end_ns - now_ns);
 		now_ns = end_ns;
 	}
-	atomic_store_explicit(&w->running, false, memory_order_release);
+	leave_thread(w);
 	return 0;
 }
 
@@ -337,6 +354,13 @@ plx_worker_stop(struct plx_worker *w, uint64_t code, uint32_t linger_ms)
 	atomic_store(&w->stop_code, code);
 	atomic_store(&w->stop_linger_ms, linger_ms > 1000 ? 1000 : linger_ms);
 	atomic_store_explicit(&w->stop_asked, true, memory_order_release);
+}
+
+bool
+plx_worker_ended(const struct plx_worker *w)
+{
+	/* Pairs with the release store in leave_thread(), the worker's last word. */
+	return !atomic_load_explicit(&w->running, memory_order_acquire);
 }
 
 uint64_t

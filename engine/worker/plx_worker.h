@@ -111,6 +111,12 @@ void plx_worker_drain(struct plx_worker *w) PLX_ANY_THREAD;
 void plx_worker_stop(struct plx_worker *w, uint64_t code, uint32_t linger_ms)
         PLX_ANY_THREAD;
 
+/**
+ * plx_worker_ended() says whether plx_worker_run() is through; what the worker wrote is visible to
+ * the caller then. Thread: any. Owns: nothing. Errors: none.
+ */
+bool plx_worker_ended(const struct plx_worker *w) PLX_ANY_THREAD;
+
 /** plx_worker_cpu_ns() is the CPU time of the worker's thread, ns; 0 before it runs. */
 uint64_t plx_worker_cpu_ns(const struct plx_worker *w) PLX_ANY_THREAD;
 

@@ -152,7 +152,7 @@ test_a_million_frames_between_threads(void)
 	CU_ASSERT_EQUAL(lost, 0);
 }
 
-#ifndef __SANITIZE_THREAD__
+#ifndef PLX_TSAN
 /* The sanitizer cannot follow DPDK's multi-producer rings: see drivers/sim/plx_sim_pvt.h. */
 static void
 test_shared_rings_between_threads(void)
@@ -203,7 +203,7 @@ main(void)
 	CU_TestInfo tests[] = {
 	        {"a million frames go round between four threads and none is lost",
 	         test_a_million_frames_between_threads},
-#ifndef __SANITIZE_THREAD__
+#ifndef PLX_TSAN
 	        {"rings shared by many senders lose nothing",
 	         test_shared_rings_between_threads},
 #endif
