@@ -365,8 +365,8 @@ static void
 mutated_frames_until_the_number_is_reached(void)
 {
 	const uint64_t end = frames_wanted - frames_wanted / NET_SHARE;
-	uint64_t sum = accepted;
 	struct rig_frame f;
+	uint64_t sum;
 
 	PLX_COVERS("D1", "D3", "D4", "D5", "D6");
 	while (frames_done < end) {
