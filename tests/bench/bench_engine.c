@@ -17,6 +17,7 @@
  * checksums, which stands for a NIC that does them; soft: both sides compute them.
  */
 #include <getopt.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -305,10 +306,10 @@ report(struct bench *b, double acks, uint64_t lost, double turns[2])
 	       (unsigned long long)lost);
 	printf(" tx_pkts_per_turn=%.1f rx_pkts_per_turn=%.1f", turns[CLIENT],
 	       turns[SERVER]);
-	printf(" windows=%u dropped=%u switches=%llu\n",
+	printf(" windows=%u dropped=%u switches=%" PRIu64 "\n",
 	       t.kept + (b->o.threads ? tr.kept : 0),
 	       t.dropped + (b->o.threads ? tr.dropped : 0),
-	       (unsigned long long)(t.switches + (b->o.threads ? tr.switches : 0)));
+	       t.switches + (b->o.threads ? tr.switches : 0));
 }
 
 static void
