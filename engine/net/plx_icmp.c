@@ -26,7 +26,7 @@ echo(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint64_t 
 	const bool v6 = k->family == PLX_FAMILY_IPV6;
 	const uint8_t *ip = p + k->l2_len, *msg = ip + k->l3_len;
 	const uint16_t l3_len = v6 ? PLX_IP6_HLEN : PLX_IP4_HLEN;
-	const uint16_t len = k->l4_len;
+	const uint16_t len = (uint16_t)k->l4_len;
 	struct rte_mbuf *m;
 	uint8_t *to, *out;
 	uint64_t sum = 0;
@@ -60,6 +60,18 @@ echo(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k, uint64_t 
 	return PLX_DROP_NONE;
 }
 
+/* udp: the ports of the quoted packet, whose addresses are in the path. */
+static PLX_ON_WORKER enum plx_drop
+too_big(struct plx_net *n, struct plx_path *path, const uint8_t *udp, uint32_t mtu)
+{
+	path->local.port_be = plx_ld16(udp);
+	path->remote.port_be = plx_ld16(udp + 2);
+	if (n->on_ptb != NULL)
+		n->on_ptb(n->ptb_arg, path, (uint16_t)mtu);
+	plx_obs_add(n->obs, PLX_COUNT_ptb_rx, 1);
+	return PLX_DROP_NONE;
+}
+
 /* q: the quoted packet, len bytes of it; told only when we could have sent it. */
 static PLX_ON_WORKER enum plx_drop
 too_big4(struct plx_net *n, const uint8_t *q, size_t len, uint32_t mtu)
@@ -77,12 +89,7 @@ too_big4(struct plx_net *n, const uint8_t *q, size_t len, uint32_t mtu)
 		return PLX_DROP_NET_ICMP;
 	path.local = plx_net_addr_of(q + 12, PLX_FAMILY_IPV4);
 	path.remote = plx_net_addr_of(q + 16, PLX_FAMILY_IPV4);
-	path.local.port_be = plx_ld16(q + hlen);
-	path.remote.port_be = plx_ld16(q + hlen + 2);
-	if (n->on_ptb != NULL)
-		n->on_ptb(n->ptb_arg, &path, (uint16_t)mtu);
-	plx_obs_add(n->obs, PLX_COUNT_ptb_rx, 1);
-	return PLX_DROP_NONE;
+	return too_big(n, &path, q + hlen, mtu);
 }
 
 static PLX_ON_WORKER enum plx_drop
@@ -98,12 +105,7 @@ too_big6(struct plx_net *n, const uint8_t *q, size_t len, uint32_t mtu)
 		return PLX_DROP_NET_ICMP;
 	path.local = plx_net_addr_of(q + 8, PLX_FAMILY_IPV6);
 	path.remote = plx_net_addr_of(q + 24, PLX_FAMILY_IPV6);
-	path.local.port_be = plx_ld16(q + PLX_IP6_HLEN);
-	path.remote.port_be = plx_ld16(q + PLX_IP6_HLEN + 2);
-	if (n->on_ptb != NULL)
-		n->on_ptb(n->ptb_arg, &path, (uint16_t)mtu);
-	plx_obs_add(n->obs, PLX_COUNT_ptb_rx, 1);
-	return PLX_DROP_NONE;
+	return too_big(n, &path, q + PLX_IP6_HLEN, mtu);
 }
 
 enum plx_drop
@@ -126,7 +128,7 @@ plx_icmp6_rx(struct plx_net *n, const uint8_t *p, const struct plx_net_pkt *k,
              uint64_t now_ns)
 {
 	const uint8_t *ip = p + k->l2_len, *msg = ip + k->l3_len;
-	uint64_t sum = plx_cksum_pseudo(ip, true, k->l4_len, PLX_PROTO_ICMP6);
+	uint64_t sum = plx_cksum_pseudo(ip, true, (uint16_t)k->l4_len, PLX_PROTO_ICMP6);
 
 	if (k->l4_len < HLEN ||
 	    plx_cksum_fold(plx_cksum_add(sum, msg, k->l4_len)) != 0xffff)

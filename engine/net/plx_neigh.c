@@ -502,3 +502,31 @@ plx_neigh_age(struct plx_neigh *t, uint64_t now_ns, struct plx_neigh_probe *out)
 	}
 	return cnt;
 }
+
+void
+plx_neigh_recheck(struct plx_neigh *t, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i <= t->msk; i++) {
+		struct entry *e = &t->entry[i];
+
+		switch (state_of(val_of(e))) {
+		case PLX_NEIGH_REACHABLE:
+			set_state(e, PLX_NEIGH_STALE);
+			e->since_ns = now_ns;
+			break;
+		case PLX_NEIGH_INCOMPLETE:
+		case PLX_NEIGH_PROBE:
+			/* Questions into a dead link count for nothing. */
+			e->tries = 0;
+			e->due_ns = now_ns;
+			break;
+		case PLX_NEIGH_FAILED:
+			clear_entry(t, e);
+			break;
+		default:
+			break;
+		}
+	}
+	/* Templates are looked up once more, which is what starts the probes. */
+	bump(t);
+}

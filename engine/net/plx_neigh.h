@@ -123,4 +123,11 @@ uint16_t plx_neigh_take(struct plx_neigh *t, uint64_t now_ns, struct plx_neigh_p
 uint16_t plx_neigh_age(struct plx_neigh *t, uint64_t now_ns, struct plx_neigh_probe *out)
         PLX_ON_WORKER;
 
+/**
+ * plx_neigh_recheck() is told that the link came back: what was known is stale, so that it is
+ * used and probed; what nobody answered for is asked again at once.
+ * Thread: the writer. Owns: nothing. Errors: none. Cost: reads every entry.
+ */
+void plx_neigh_recheck(struct plx_neigh *t, uint64_t now_ns) PLX_ON_WORKER;
+
 #endif

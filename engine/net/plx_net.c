@@ -169,14 +169,16 @@ static inline void
 fill_dgram(struct rte_mbuf *m, const uint8_t *p, const struct plx_net_pkt *k,
            struct plx_dgram *dg)
 {
-	const uint32_t off = (uint32_t)k->l2_len + k->l3_len;
+	const uint32_t off = k->l2_len + k->l3_len;
 
 	/* Only the first line of the mbuf is touched: the second would be one more miss. */
-	dg->l2_len = k->l2_len;
-	dg->l3_len = k->l3_len;
+	dg->l2_len = (uint16_t)k->l2_len;
+	dg->l3_len = (uint16_t)k->l3_len;
 	/* Cut Ethernet padding and what follows the UDP length. */
-	m->data_len = (uint16_t)(off + k->l4_len);
-	m->pkt_len = m->data_len;
+	if (plx_unlikely(m->data_len != off + k->l4_len)) {
+		m->data_len = (uint16_t)(off + k->l4_len);
+		m->pkt_len = m->data_len;
+	}
 	dg->data = p + off + PLX_UDP_HLEN;
 	dg->cookie = m;
 	dg->len = (uint16_t)(k->l4_len - PLX_UDP_HLEN);
@@ -256,7 +258,7 @@ plx_net_dgram_of(struct rte_mbuf *m, struct plx_dgram *dg)
 	/* The frame was parsed once: what is read here lies inside it. */
 	k.family = ip[0] >> 4 == 6 ? PLX_FAMILY_IPV6 : PLX_FAMILY_IPV4;
 	k.ecn = k.family == PLX_FAMILY_IPV6 ? ip[1] >> 4 & 3 : ip[1] & 3;
-	k.l4_len = (uint16_t)(m->data_len - k.l2_len - k.l3_len);
+	k.l4_len = m->data_len - k.l2_len - k.l3_len;
 	fill_dgram(m, p, &k, dg);
 }
 

@@ -164,6 +164,20 @@ void plx_net_tx_burst(struct plx_net *n, struct plx_txpkt *out, uint16_t cnt,
 uint16_t plx_net_tx_flush(struct plx_net *n, uint64_t now_ns) PLX_ON_WORKER;
 
 /**
+ * plx_net_tx_stalled() says that the port took none of the frames it was offered for
+ * PLX_NET_TX_HOLD_NS or longer, up to now: its link is down, or what is behind it hangs. Only an
+ * offer shows that it takes again. Thread: the worker. Owns: nothing. Errors: none.
+ */
+bool plx_net_tx_stalled(const struct plx_net *n, uint64_t now_ns) PLX_ON_WORKER;
+
+/**
+ * plx_net_link_up() is told that the port has its link again: neighbours are asked anew, as the
+ * other end may be another one now, and ours are announced. Those who are not the writer of the
+ * neighbour table do nothing. Thread: the worker. Owns: nothing. Errors: none.
+ */
+void plx_net_link_up(struct plx_net *n, uint64_t now_ns) PLX_ON_WORKER;
+
+/**
  * plx_net_housekeep() ages and re-resolves neighbours and gives up packets that waited 4 s for
  * one; call about every 100 ms.
  * Thread: the worker. Owns: nothing changes hands. Errors: none; counted.

@@ -245,6 +245,16 @@ plx_net_hop_run(struct plx_net *n, uint64_t now_ns)
 }
 
 void
+plx_net_link_up(struct plx_net *n, uint64_t now_ns)
+{
+	if (n->neigh == NULL || n->queue != 0)
+		return;
+	plx_neigh_recheck(n->neigh, now_ns);
+	plx_net_announce(n, now_ns);
+	plx_net_hop_age(n, now_ns);
+}
+
+void
 plx_net_hop_age(struct plx_net *n, uint64_t now_ns)
 {
 	struct plx_neigh_probe probe[PLX_NEIGH_BURST];

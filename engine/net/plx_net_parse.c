@@ -64,7 +64,10 @@ plx_net_rule_source4(const struct plx_net_rule *r, const uint8_t *ip)
 	/* "this network", loopback, multicast, reserved and limited broadcast */
 	if (ip[0] == 0 || ip[0] == 127 || ip[0] >= 224)
 		return false;
-	for (unsigned i = 0; i < r->ip4_cnt; i++) {
+	/* One address again; unused entries hold 0, which no source has any more. */
+	if (plx_unlikely(r->ip4[0] == a || r->bcast4[0] == a))
+		return false;
+	for (unsigned i = 1; i < r->ip4_cnt; i++) {
 		if (r->ip4[i] == a || r->bcast4[i] == a)
 			return false;
 	}
@@ -109,16 +112,15 @@ parse_eth(const uint8_t *p, size_t len, struct plx_net_pkt *k, uint16_t *type)
 		*type = plx_ld16_be(p + off + 2);
 		off += PLX_VLAN_HLEN;
 	}
-	k->l2_len = (uint16_t)off;
+	k->l2_len = (uint32_t)off;
 	return PLX_DROP_NONE;
 }
 
 /* ip: l3_len bytes of header, behind them l4_len bytes of IP payload. */
-static enum plx_drop
-parse_udp(const struct plx_net_rule *r, const uint8_t *ip, unsigned trust,
+static inline __attribute__((always_inline)) enum plx_drop
+parse_udp(const struct plx_net_rule *r, const uint8_t *ip, bool v6, unsigned trust,
           struct plx_net_pkt *k)
 {
-	const bool v6 = k->family == PLX_FAMILY_IPV6;
 	const uint8_t *udp = ip + k->l3_len;
 	uint16_t len, field;
 	uint64_t pseudo;
@@ -189,9 +191,9 @@ parse_ip4(const struct plx_net_rule *r, const uint8_t *ip, size_t left, unsigned
 	k->ecn = ip[1] & 3;
 	k->ttl = ip[8];
 	k->l3_len = hlen;
-	k->l4_len = (uint16_t)(total - hlen);
+	k->l4_len = (uint32_t)(total - hlen);
 	if (plx_likely(ip[9] == PLX_PROTO_UDP))
-		return parse_udp(r, ip, trust, k);
+		return parse_udp(r, ip, false, trust, k);
 	if (ip[9] != PLX_PROTO_ICMP4)
 		return PLX_DROP_NET_PROTO;
 	k->kind = PLX_NET_KIND_ICMP4;
@@ -325,8 +327,8 @@ parse_ip6(const struct plx_net_rule *r, const uint8_t *ip, size_t left, unsigned
 	k->family = PLX_FAMILY_IPV6;
 	k->ecn = ip[1] >> 4 & 3;
 	k->ttl = ip[7];
-	k->l3_len = (uint16_t)(PLX_IP6_HLEN + ext_len);
-	k->l4_len = (uint16_t)(plen - ext_len);
+	k->l3_len = (uint32_t)(PLX_IP6_HLEN + ext_len);
+	k->l4_len = (uint32_t)(plen - ext_len);
 	if (next == PLX_PROTO_ICMP6) {
 		k->mcast = dst == DST6_GROUP;
 		k->kind = PLX_NET_KIND_ICMP6;
@@ -339,7 +341,7 @@ parse_ip6(const struct plx_net_rule *r, const uint8_t *ip, size_t left, unsigned
 		return PLX_DROP_NET_NOT_OURS;
 	if (plx_unlikely(next != PLX_PROTO_UDP))
 		return PLX_DROP_NET_PROTO;
-	return parse_udp(r, ip, trust, k);
+	return parse_udp(r, ip, true, trust, k);
 }
 
 void

@@ -67,14 +67,18 @@ struct plx_net_pkt {
 	uint8_t ecn;     /**< 0..3 */
 	uint8_t ttl;     /**< time to live, hop limit; 1..255 */
 	uint16_t drop;   /**< enum plx_drop */
-	uint16_t l2_len; /**< Ethernet and VLAN, bytes */
-	uint16_t l3_len; /**< IP header with options or extension headers, bytes */
-	uint16_t l4_len; /**< bytes behind the IP header, trimmed to IP and UDP length */
 	bool mcast;      /**< ICMPv6 to ff02::1 or a solicited-node group of ours */
 	bool src_none;   /**< ICMPv6 from :: (duplicate address detection) */
 	bool src_ours;   /**< with NET_SRC: the source is an address of ours */
 	bool partial; /**< with NET_UDP_CKSUM: the field holds the pseudo header's sum only,
 			      as a kernel leaves it for a device to finish */
+	/*
+	 * Below 65536, and yet of 32 bits: pairs of 16 bits are read back together by one load,
+	 * which has to wait until both stores have left the CPU's store buffer.
+	 */
+	uint32_t l2_len; /**< Ethernet and VLAN, bytes */
+	uint32_t l3_len; /**< IP header with options or extension headers, bytes */
+	uint32_t l4_len; /**< bytes behind the IP header, trimmed to IP and UDP length */
 };
 
 /**
@@ -119,16 +123,21 @@ plx_net_parse_path(const uint8_t *p, const struct plx_net_pkt *k, struct plx_pat
 {
 	const uint8_t *ip = p + k->l2_len, *udp = ip + k->l3_len;
 	const uint8_t family = k->family;
+	uint64_t from[2] = {0}, to[2] = {0};
 
-	path->remote = (struct plx_addr){.port_be = plx_ld16(udp), .family = family};
-	path->local = (struct plx_addr){.port_be = plx_ld16(udp + 2), .family = family};
 	if (family == PLX_FAMILY_IPV4) {
-		memcpy(path->remote.ip, ip + 12, 4);
-		memcpy(path->local.ip, ip + 16, 4);
+		memcpy(from, ip + 12, 4);
+		memcpy(to, ip + 16, 4);
 	} else {
-		memcpy(path->remote.ip, ip + 8, 16);
-		memcpy(path->local.ip, ip + 24, 16);
+		memcpy(from, ip + 8, 16);
+		memcpy(to, ip + 24, 16);
 	}
+	memcpy(path->remote.ip, from, 16);
+	memcpy(path->local.ip, to, 16);
+	path->remote.port_be = plx_ld16(udp);
+	path->local.port_be = plx_ld16(udp + 2);
+	path->remote.family = path->local.family = family;
+	path->remote.zero = path->local.zero = 0;
 }
 
 /** Is this address one of ours? ip: 4 or 16 bytes, network order. */

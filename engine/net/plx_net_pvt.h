@@ -83,6 +83,7 @@ struct plx_net {
 	uint16_t txq_cnt;
 	uint16_t refused_cnt; /* the first frames of txq, refused at refused_ns */
 	uint64_t refused_ns;
+	uint64_t stall_ns; /* since then the port took nothing it was offered; 0 = it takes */
 	struct rte_mbuf *txq[PLX_NET_TXQ];
 	uint16_t txq_len[PLX_NET_TXQ];
 
@@ -118,21 +119,15 @@ void plx_net_hint(struct plx_net *n, uint32_t bits) PLX_ON_WORKER;
 struct rte_mbuf *plx_net_seg_join(struct plx_net *n, struct rte_mbuf *m,
                                   enum plx_drop *drop) PLX_ON_WORKER;
 
-/** plx_net_seg_whole(): one segment whose data lies inside its buffer? */
+/**
+ * plx_net_seg_whole(): one segment whose data lies inside its buffer? One with a successor is a
+ * driver's mistake: freeing would follow it.
+ */
 static inline bool
 plx_net_seg_whole(const struct rte_mbuf *m)
 {
-#ifdef PLX_DEBUG
-	/*
-	 * Freeing would follow it. One segment with a successor is a broken driver, never a
-	 * peer's doing, and looking at the second line of the mbuf is one more miss per
-	 * packet: builds with run-time checks only.
-	 */
-	if (m->next != NULL)
-		return false;
-#endif
 	return m->nb_segs == 1 && m->pkt_len == m->data_len &&
-	       (uint32_t)m->data_off + m->data_len <= m->buf_len;
+	       (uint32_t)m->data_off + m->data_len <= m->buf_len && m->next == NULL;
 }
 
 /* --- plx_net_tx.c --- */

@@ -228,6 +228,7 @@ offer(struct plx_net *n)
 	}
 	if (sent == 0)
 		return;
+	n->stall_ns = 0;
 	plx_obs_add(n->obs, PLX_COUNT_tx_pkts, sent);
 	plx_obs_add(n->obs, PLX_COUNT_tx_bytes, bytes);
 	n->txq_cnt = (uint16_t)(n->txq_cnt - sent);
@@ -255,9 +256,13 @@ drop_refused(struct plx_net *n)
 static void
 flush(struct plx_net *n, uint64_t now_ns)
 {
+	uint16_t had = n->txq_cnt;
+
 	offer(n);
 	if (plx_likely(n->txq_cnt == 0))
 		return;
+	if (n->txq_cnt == had && n->stall_ns == 0)
+		n->stall_ns = now_ns;
 	if (n->refused_cnt > 0 && now_ns - n->refused_ns >= PLX_NET_TX_HOLD_NS)
 		drop_refused(n);
 	if (n->refused_cnt == 0 && n->txq_cnt > 0) {
@@ -289,6 +294,12 @@ plx_net_tx_flush(struct plx_net *n, uint64_t now_ns)
 	if (n->txq_cnt > 0)
 		flush(n, now_ns);
 	return n->txq_cnt;
+}
+
+bool
+plx_net_tx_stalled(const struct plx_net *n, uint64_t now_ns)
+{
+	return n->stall_ns != 0 && now_ns - n->stall_ns >= PLX_NET_TX_HOLD_NS;
 }
 
 struct rte_mbuf *

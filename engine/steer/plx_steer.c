@@ -9,6 +9,7 @@
 #include "plx_bug.h"
 #include "plx_first_pvt.h"
 #include "plx_rand.h"
+#include "plx_wire.h"
 
 #define CID_REST   18   /* bytes behind the first octet, which the first octet says */
 #define WORD_CHECK 0xa5 /* last byte = bucket ^ this */
@@ -41,6 +42,9 @@ struct plx_steer {
 	struct plx_aes aes;
 	struct slot_gen *gens;          /* cfg.slots entries */
 	struct plx_first_bucket *first; /* PLX_FIRST_BUCKETS entries */
+	/* What a block of ours holds for certain, as two words of memory order: the server id in
+	 * front, zeros at the end. */
+	uint64_t want, want_msk, zero_msk;
 	uint8_t first_octet;
 	uint8_t bucket_cnt; /* buckets of this worker, 0 stands for 256 */
 	struct plx_steer_cfg cfg;
@@ -58,25 +62,6 @@ struct view {
 	bool is_vn; /* Version Negotiation */
 	bool ours;  /* looks like an ID of ours; after decryption: is one */
 };
-
-static inline void
-put_be(uint8_t *p, uint32_t v, unsigned bytes)
-{
-	while (bytes-- > 0) {
-		p[bytes] = (uint8_t)v;
-		v >>= 8;
-	}
-}
-
-static inline uint32_t
-get_be(const uint8_t *p, unsigned bytes)
-{
-	uint32_t v = 0;
-
-	for (unsigned i = 0; i < bytes; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 static inline uint64_t
 hash_of(const struct plx_steer *st, const uint8_t *p, size_t len)
@@ -148,6 +133,9 @@ plx_steer_init(void *mem, const struct plx_steer_cfg *cfg, struct plx_obs *obs)
 	st->cfg = *cfg;
 	st->obs = obs;
 	st->epoch = cfg->epoch;
+	memcpy(&st->want, cfg->server_id, cfg->server_id_len);
+	memset(&st->want_msk, 0xff, cfg->server_id_len);
+	memset((uint8_t *)&st->zero_msk + 4 + cfg->server_id_len, 0xff, 4 - cfg->server_id_len);
 	st->first_octet = (uint8_t)(cfg->config_id << 5 | CID_REST);
 	/* Bucket b belongs to worker b mod worker_cnt. */
 	st->bucket_cnt = (uint8_t)((PLX_CID_BUCKETS - cfg->worker + cfg->worker_cnt - 1) /
@@ -196,11 +184,10 @@ plx_steer_make_cid(struct plx_steer *st, uint32_t slot, uint16_t gen, uint16_t s
 		epoch = st->gens[slot].epoch;
 	memcpy(p, st->cfg.server_id, st->cfg.server_id_len);
 	p += st->cfg.server_id_len;
-	*p++ = st->cfg.worker;
-	put_be(p, slot, 3);
-	put_be(p + 3, gen, 2);
-	put_be(p + 5, seq, 2);
-	put_be(p + 7, epoch, 4);
+	plx_st32_be(p, (uint32_t)st->cfg.worker << 24 | slot);
+	plx_st16_be(p + 4, gen);
+	plx_st16_be(p + 6, seq);
+	plx_st32_be(p + 8, epoch);
 
 	cid[0] = st->first_octet;
 	plx_aes_encrypt(&st->aes, cid + 1, block);
@@ -227,21 +214,24 @@ looks_ours(const struct plx_steer *st, const uint8_t *cid)
 }
 
 /* The other half: what the decrypted block says. */
-static bool
+static inline bool
 read_block(const struct plx_steer *st, const uint8_t block[PLX_AES_BLOCK],
            struct plx_cid_info *out)
 {
-	static const uint8_t zero[4];
 	const uint8_t *p = block + st->cfg.server_id_len;
+	uint64_t w[2];
+	uint32_t head, mid;
 
-	if (memcmp(block, st->cfg.server_id, st->cfg.server_id_len) != 0 ||
-	    memcmp(p + 12, zero, 4 - st->cfg.server_id_len) != 0)
+	memcpy(w, block, sizeof(w));
+	if (plx_unlikely((((w[0] ^ st->want) & st->want_msk) | (w[1] & st->zero_msk)) != 0))
 		return false;
-	out->worker = p[0];
-	out->slot = get_be(p + 1, 3);
-	out->gen = (uint16_t)get_be(p + 4, 2);
-	out->seq = (uint16_t)get_be(p + 6, 2);
-	out->epoch = get_be(p + 8, 4);
+	head = plx_ld32_be(p);
+	mid = plx_ld32_be(p + 4);
+	out->worker = (uint8_t)(head >> 24);
+	out->slot = head & 0xffffff;
+	out->gen = (uint16_t)(mid >> 16);
+	out->seq = (uint16_t)mid;
+	out->epoch = plx_ld32_be(p + 8);
 	return true;
 }
 
@@ -305,7 +295,7 @@ view_long(const struct plx_dgram *dg, struct view *v)
 
 	if (left < LONG_LEN_MIN)
 		return PLX_DROP_STEER_SHORT;
-	version = get_be(p + 1, 4);
+	version = plx_ld32_be(p + 1);
 	v->is_long = true;
 	v->is_vn = version == 0;
 	/* The bit means nothing in Version Negotiation (RFC 9000 section 17.2.1). */

@@ -97,6 +97,34 @@ other_work(void)
 		rte_pause();
 }
 
+/* One call, timed; op is inlined into it. @return items */
+static __rte_always_inline uint64_t
+timed(struct cost *c, uint32_t (*op)(void *arg), void *arg)
+{
+	uint64_t begin = rte_rdtsc();
+	uint32_t n = op(arg);
+
+	if (n > 0)
+		account(c, rte_rdtsc() - begin, n);
+	return n;
+}
+
+static __rte_always_inline void
+run(struct cost *c, uint32_t (*op)(void *arg), void *arg)
+{
+	meet();
+	for (uint64_t n = 0; n < ITEMS;) {
+		n += timed(c, op, arg);
+		other_work();
+	}
+}
+
+static uint32_t
+mailbox_put_op(void *m)
+{
+	return plx_mailbox_put(boxes, 1, 0, m, BURST);
+}
+
 static void *
 mailbox_put(void *arg)
 {
@@ -107,17 +135,14 @@ mailbox_put(void *arg)
 	pin(core[1]);
 	for (int i = 0; i < BURST; i++)
 		m[i] = (struct rte_mbuf *)(void *)&pkt[i];
-	meet();
-	for (uint64_t n = 0; n < ITEMS;) {
-		uint64_t begin = rte_rdtsc();
-		uint16_t put = plx_mailbox_put(boxes, 1, 0, m, BURST);
-
-		if (put > 0)
-			account(&put_cost, rte_rdtsc() - begin, put);
-		n += put;
-		other_work();
-	}
+	run(&put_cost, mailbox_put_op, m);
 	return NULL;
+}
+
+static uint32_t
+mailbox_take_op(void *m)
+{
+	return plx_mailbox_take(boxes, 0, m, BURST);
 }
 
 static void
@@ -125,16 +150,7 @@ mailbox_take(void)
 {
 	struct rte_mbuf *m[BURST];
 
-	meet();
-	for (uint64_t n = 0; n < ITEMS;) {
-		uint64_t begin = rte_rdtsc();
-		uint16_t got = plx_mailbox_take(boxes, 0, m, BURST);
-
-		if (got > 0)
-			account(&take_cost, rte_rdtsc() - begin, got);
-		n += got;
-		other_work();
-	}
+	run(&take_cost, mailbox_take_op, m);
 }
 
 /* A source that always has one more event. */
@@ -149,6 +165,12 @@ next_event(struct plx_evsrc *src, struct plx_event *ev)
 	if (--left == 0)
 		src->mask = 0;
 	return true;
+}
+
+static uint32_t
+event_put_op(void *p)
+{
+	return plx_pair_publish(p, &side);
 }
 
 static void *
@@ -168,16 +190,17 @@ event_put(void *arg)
 		left = BURST;
 		plx_evq_mark(&side.evq, &src[(n / BURST) % 8], 1);
 		while (left > 0) {
-			uint64_t begin = rte_rdtsc();
-			uint32_t put = plx_pair_publish(p, &side);
-
-			if (put > 0)
-				account(&put_cost, rte_rdtsc() - begin, put);
-			n += put;
+			n += timed(&put_cost, event_put_op, p);
 			other_work();
 		}
 	}
 	return NULL;
+}
+
+static uint32_t
+event_take_op(void *ev)
+{
+	return plx_events_take(attach, ev, BURST);
 }
 
 static void
@@ -185,16 +208,17 @@ event_take(void)
 {
 	struct plx_event ev[BURST];
 
-	meet();
-	for (uint64_t n = 0; n < ITEMS;) {
-		uint64_t begin = rte_rdtsc();
-		uint32_t got = plx_events_take(attach, ev, BURST);
+	run(&take_cost, event_take_op, ev);
+}
 
-		if (got > 0)
-			account(&take_cost, rte_rdtsc() - begin, got);
-		n += got;
-		other_work();
-	}
+static uint32_t
+cmd_put_op(void *c)
+{
+	uint32_t put = 0;
+
+	while (put < BURST && plx_cmd_put(attach, 0, c) == 0)
+		put++;
+	return put;
 }
 
 static void *
@@ -204,19 +228,14 @@ cmd_put(void *arg)
 
 	(void)arg;
 	pin(core[1]);
-	meet();
-	for (uint64_t n = 0; n < ITEMS;) {
-		uint64_t begin = rte_rdtsc();
-		uint64_t put = 0;
-
-		while (put < BURST && plx_cmd_put(attach, 0, &c) == 0)
-			put++;
-		if (put > 0)
-			account(&put_cost, rte_rdtsc() - begin, put);
-		n += put;
-		other_work();
-	}
+	run(&put_cost, cmd_put_op, &c);
 	return NULL;
+}
+
+static uint32_t
+cmd_take_op(void *c)
+{
+	return plx_pair_cmds(plx_attach_pair(attach, 0), c, BURST);
 }
 
 static void
@@ -224,16 +243,7 @@ cmd_take(void)
 {
 	struct plx_cmd c[BURST];
 
-	meet();
-	for (uint64_t n = 0; n < ITEMS;) {
-		uint64_t begin = rte_rdtsc();
-		uint32_t got = plx_pair_cmds(plx_attach_pair(attach, 0), c, BURST);
-
-		if (got > 0)
-			account(&take_cost, rte_rdtsc() - begin, got);
-		n += got;
-		other_work();
-	}
+	run(&take_cost, cmd_take_op, c);
 }
 
 static void

@@ -460,28 +460,20 @@ cut(const struct rig_frame *f, unsigned cnt)
 	return head;
 }
 
-/*
- * Makes the list lie; every lie is one that freeing can survive. A single segment that has a
- * successor all the same is noticed by builds with run-time checks only (with an empty one, two are
- * such a segment as soon as nb_segs says one).
- */
+/* Makes the list lie; every lie is one that freeing can survive. */
 static void
 lie(struct rte_mbuf *m)
 {
 	struct rte_mbuf *last = m;
-	bool alone = m->nb_segs == 1 || (m->nb_segs == 2 && m->pkt_len == m->data_len);
 
-#ifdef PLX_DEBUG
-	alone = false;
-#endif
 	while (last->next != NULL)
 		last = last->next;
-	switch (plx_rand_below(&rnd, alone ? 3 : 5)) {
+	switch (plx_rand_below(&rnd, 5)) {
 	case 0:
 		m->nb_segs++;
 		break;
 	case 1:
-		m->nb_segs = (uint16_t)(alone ? 0 : m->nb_segs - 1);
+		m->nb_segs--;
 		break;
 	case 2:
 		m->pkt_len += 1 + (uint32_t)plx_rand_below(&rnd, 2000);
