@@ -215,6 +215,7 @@ those of the first list.
   asan           chosen suites and the fuzz corpus under AddressSanitizer and UBSan
   tsan           rings and mailboxes under ThreadSanitizer
   interop-smoke  one fetch from and by each peer (root)
+  dev            ./dev itself from outside: whatever ends it, nothing is left (where it makes a root)
 
   interop        the whole matrix of peers (root)
 
@@ -243,28 +244,45 @@ group_program() {
 	echo "$PROJECT/tests/${1%-smoke}/run.sh"
 }
 
+# test_outside GROUP...: the group that looks at ./dev from outside runs before the root is entered;
+# DEV_TESTED takes what came of it inside, where run_tests.py counts it.
+test_outside() {
+	[[ $# == 0 || " $* " == *" dev "* ]] || return 0
+	[[ " $* " != *" --list "* ]] || return 0
+	local log started=$SECONDS rc=0
+	log=$(mktemp)
+	echo "group dev, outside of the root"
+	"$PROJECT/tests/dev/run.sh" 2>&1 | tee "$log" | sed 's/^/  /' || rc=$?
+	export DEV_TESTED
+	DEV_TESTED="$rc $((SECONDS - started)) $(tail -n 1 "$log")"
+	rm -f "$log"
+	[[ $rc != 130 ]] || exit 130
+}
+
 # wants_peers GROUP...: whether a group needs the programs of peers.txt, and may use them.
 wants_peers() {
 	[[ $(id -u) == 0 && " $* " != *" --list "* ]] || return 1
 	(($#)) || return 0
 	local group
 	for group; do
-		is_suite "$group" || return 0
+		is_suite "$group" || [[ $group == dev ]] || return 0
 	done
 	return 1
 }
 
 run_test() {
 	if [[ ${1:-} == --list ]]; then
-		printf '%s\n' "${TEST_DEFAULT[@]}" interop
+		printf '%s\n' "${TEST_DEFAULT[@]}" dev interop
 		return
 	fi
-	(($#)) || set -- "${TEST_DEFAULT[@]}"
+	# Without a root there is nothing of ./dev to be seen from outside.
+	(($#)) || set -- ${DEV_TESTED:+dev} "${TEST_DEFAULT[@]}"
 	local group failed_builds=()
 	# Everything is compiled first, so that nothing but tests runs on the cores then.
 	for group in default asan tsan; do
 		case " $* " in
 		*" $group "*) build "--$group" || failed_builds+=("$group") ;;
+		" dev ") ;; # it builds what it needs itself
 		*) [[ $group != default ]] || build || failed_builds+=("$group") ;;
 		esac
 	done

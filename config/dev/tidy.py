@@ -21,15 +21,22 @@ TIDY = "clang-tidy-19"
 
 
 def commands(project, build, wanted):
-    """(path, directory, arguments) once per wanted file of compile_commands.json."""
+    """Each wanted file's first entry in compile_commands.json, by its path.
+
+    clang-tidy looks at a file once per entry, and what tests share has one for every program. So
+    it gets these only, as the compile_commands.json of build/tidy.
+    """
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)
-    seen = set()
+    first = {}
     for entry in entries:
         path = os.path.relpath(os.path.join(entry["directory"], entry["file"]), project)
-        if path in wanted and path not in seen:
-            seen.add(path)
-            yield path, entry["directory"], shlex.split(entry["command"])
+        if path in wanted:
+            first.setdefault(path, entry)
+    with open(os.path.join(build, "tidy", "compile_commands.json"), "w",
+              encoding="utf-8") as file:
+        json.dump(list(first.values()), file)
+    return first
 
 
 def preprocessed(directory, arguments):
@@ -46,8 +53,9 @@ def preprocessed(directory, arguments):
     return subprocess.run(argv, cwd=directory, capture_output=True, check=True).stdout
 
 
-def look_at(project, build, salt, path, directory, arguments):
+def look_at(project, build, salt, path, entry):
     """(path, is clean, output)"""
+    directory, arguments = entry["directory"], shlex.split(entry["command"])
     try:
         text = preprocessed(directory, arguments)
     except subprocess.CalledProcessError as err:
@@ -59,8 +67,9 @@ def look_at(project, build, salt, path, directory, arguments):
     stamp = os.path.join(build, "tidy", key)
     if os.path.exists(stamp):
         return path, True, ""
-    done = subprocess.run([TIDY, "--quiet", "-p", build, os.path.join(project, path)],
-                          capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        [TIDY, "--quiet", "-p", os.path.join(build, "tidy"), os.path.join(project, path)],
+        capture_output=True, text=True, errors="replace", check=False)
     if done.returncode == 0 and not done.stdout.strip():
         with open(stamp, "w", encoding="utf-8"):
             pass
@@ -77,19 +86,20 @@ def main():
     for config in (".clang-tidy", "tests/.clang-tidy"):
         with open(os.path.join(project, config), "rb") as file:
             salt += file.read()
-    todo = list(commands(project, build, wanted))
+    todo = commands(project, build, wanted)
     if not todo:
         print("tidy: the build compiles none of the files")
         return 1
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        jobs = [pool.submit(look_at, project, build, salt, *entry) for entry in todo]
+        jobs = [pool.submit(look_at, project, build, salt, path, entry)
+                for path, entry in todo.items()]
         for job in concurrent.futures.as_completed(jobs):
             path, clean, output = job.result()
             if not clean:
                 bad += 1
                 print(f"--- {path}\n{output.rstrip()}", flush=True)
-    unseen = sorted(wanted - {path for path, _, _ in todo})
+    unseen = sorted(wanted - todo.keys())
     if unseen:
         print("tidy: not compiled by build/clang, so not looked at: " + " ".join(unseen))
     return 1 if bad else 0
