@@ -67,6 +67,9 @@ plx_app_stopping(struct plx_app_ctx *ctx)
 	return plx_signal_got(&ctx->signal);
 }
 
+/** The same as a struct plx_ctl_opts.stop; arg is the context. */
+bool plx_app_stop(void *arg) PLX_ANY_THREAD;
+
 /**
  * plx_fail() prints "pollux: sentence" on stderr.
  * @return code, so that one can write `return plx_fail(PLX_EXIT_DEVICE, "…")`

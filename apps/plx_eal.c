@@ -24,9 +24,14 @@ struct plx_eal {
 	struct plx_strv args;
 	char **argv; /* EAL reorders it, so it is a copy of args.v */
 	FILE *log;
-	bool pass;           /* what DPDK says goes to stderr; otherwise our sentences do */
-	char said[SAID_MAX]; /* first lines it said while it did not */
+	bool pass;  /* what DPDK says goes to stderr; otherwise our sentences do */
+	FILE *held; /* until it is known that DPDK starts; then it goes there too */
+	char *held_text;
+	size_t held_len;
+	char said[SAID_MAX]; /* its first lines, where they were not passed on */
 	size_t said_len;
+	char refused[128]; /* what getopt said about an argument */
+	FILE *stderr_real; /* while DPDK starts */
 	bool up;
 };
 
@@ -36,13 +41,35 @@ take_log(void *cookie, const char *buf, size_t len)
 	struct plx_eal *e = cookie;
 	size_t room = SAID_MAX - 1 - e->said_len;
 
-	if (e->pass) {
-		fwrite(buf, 1, len, stderr);
+	if (e->pass && e->held == NULL) {
+		fwrite(buf, 1, len, e->stderr_real != NULL ? e->stderr_real : stderr);
 		return (ssize_t)len;
 	}
+	if (e->held != NULL)
+		fwrite(buf, 1, len, e->held);
 	memcpy(e->said + e->said_len, buf, len < room ? len : room);
 	e->said_len += len < room ? len : room;
 	e->said[e->said_len] = '\0';
+	return (ssize_t)len;
+}
+
+/*
+ * What is printed on stderr while DPDK starts, past its log: "program: option '--x' requires an
+ * argument" is getopt's way to say what a sentence of ours will, the rest goes on.
+ */
+static ssize_t
+take_stderr(void *cookie, const char *buf, size_t len)
+{
+	struct plx_eal *e = cookie;
+	size_t name = strlen(e->argv[0]);
+	const char *end = memchr(buf, '\n', len);
+
+	if (e->refused[0] == '\0' && len > name + 2 && end != NULL &&
+	    strncmp(buf, e->argv[0], name) == 0 && strncmp(buf + name, ": ", 2) == 0)
+		snprintf(e->refused, sizeof(e->refused), "%.*s",
+		         (int)(end - buf - (ptrdiff_t)name - 2), buf + name + 2);
+	else
+		fwrite(buf, 1, len, e->stderr_real);
 	return (ssize_t)len;
 }
 
@@ -60,13 +87,19 @@ skip_prefix(const char *line)
 	return line;
 }
 
-/* Lines that follow every failure and add nothing. */
+/* Lines that stand before or behind every failure and add nothing. */
 static bool
 says_nothing(const char *text)
 {
-	static const char *const empty[] = {
-	        "Failed to attach device", "Driver cannot attach",
-	        "Invalid 'command line' arguments", "Failed to register mp action"};
+	static const char *const empty[] = {"Failed to attach device",
+	                                    "Driver cannot attach",
+	                                    "Invalid 'command line' arguments",
+	                                    "Failed to register mp action",
+	                                    "Detected ",
+	                                    "Multi-process socket",
+	                                    "Selected IOVA mode",
+	                                    "VFIO support initialized",
+	                                    "Static memory layout is selected"};
 
 	for (unsigned i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
 		if (strstr(text, empty[i]) != NULL)
@@ -76,7 +109,7 @@ says_nothing(const char *text)
 }
 
 /* The first lines in one, "; " between them, for the end of a sentence. */
-static const char *
+static void
 what_was_said(struct plx_eal *e, char *buf, size_t sz)
 {
 	size_t n = 0;
@@ -97,7 +130,6 @@ what_was_said(struct plx_eal *e, char *buf, size_t sz)
 		last = l;
 		lines++;
 	}
-	return buf;
 }
 
 /*
@@ -126,19 +158,19 @@ find_runtime_dir(struct plx_app_ctx *ctx)
 }
 
 static const char *
-advice(int error, const struct plx_eal *e)
+advice(int error, const char *said)
 {
-	if (strstr(e->said, "unavailable") != NULL || strstr(e->said, "lcore") != NULL)
+	if (strstr(said, "unavailable") != NULL || strstr(said, "lcore") != NULL)
 		return "name lcores this machine has, or map several to one processor: "
 		       "--eal-lcores '(0-3)@(0,1)'";
-	if (strstr(e->said, "hugepage") != NULL || strstr(e->said, "memory") != NULL ||
+	if (strstr(said, "hugepage") != NULL || strstr(said, "memory") != NULL ||
 	    error == ENOMEM)
 		return "give it memory: hugepages (dpdk-hugepages.py --setup 1G), or "
 		       "--eal-no-huge true";
 	if (error == EACCES || error == EPERM)
 		return "run with the rights that 'pollux doctor' names";
-	if (error == ENODEV || strstr(e->said, "vdev") != NULL ||
-	    strstr(e->said, "probe") != NULL)
+	if (error == ENODEV || strstr(said, "vdev") != NULL ||
+	    strstr(said, "probe") != NULL)
 		return "check the device's name and arguments; 'pollux doctor' lists the drivers";
 	if (error == EALREADY || error == EEXIST)
 		return "another process has this file prefix; choose another --eal-file-prefix";
@@ -154,6 +186,9 @@ discard(struct plx_app_ctx *ctx)
 	if (e->log != NULL)
 		fclose(e->log);
 	plx_strv_clear(&e->args);
+	if (e->held != NULL)
+		fclose(e->held);
+	free(e->held_text);
 	free(e->argv);
 	free(e);
 	ctx->eal = NULL;
@@ -175,16 +210,27 @@ fail_start(struct plx_app_ctx *ctx, int error)
 {
 	struct plx_eal *e = ctx->eal;
 	char said[512];
-	const char *fix = advice(error, e);
+	const char *fix;
 
-	if (*what_was_said(e, said, sizeof(said)) != '\0')
+	what_was_said(e, said, sizeof(said));
+	fix = advice(error, said);
+	if (e->refused[0] != '\0')
+		plx_fail(
+		        PLX_EXIT_DEVICE,
+		        "DPDK did not start: an EAL argument is unknown or lacks its value "
+		        "(%s); correct those %s",
+		        e->refused,
+		        ctx->eal_first.cnt > 0 ? "before '--'"
+		                               : "after '--' and in eal.extra");
+	else if (*said != '\0')
 		plx_fail(PLX_EXIT_DEVICE, "DPDK did not start: %s (%s); %s",
 		         rte_strerror(error), said, fix);
 	else if (error == EINVAL)
-		plx_fail(
-		        PLX_EXIT_DEVICE,
-		        "DPDK did not start: an EAL argument is unknown or lacks its value; correct "
-		        "those after '--' and in eal.extra");
+		plx_fail(PLX_EXIT_DEVICE,
+		         "DPDK did not start: an EAL argument has a value that it does not "
+		         "understand; correct those %s",
+		         ctx->eal_first.cnt > 0 ? "before '--'"
+		                                : "after '--' and in eal.extra");
 	else
 		plx_fail(PLX_EXIT_DEVICE, "DPDK did not start: %s; %s", rte_strerror(error),
 		         fix);
@@ -222,30 +268,84 @@ make_args(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 	return plx_fail(rc == PLX_E_CONFIG ? PLX_EXIT_USAGE : PLX_EXIT_DEVICE, "%s", err.s);
 }
 
-/* EAL prints two pages of usage on stdout when it refuses an argument; we say it in a sentence. */
-static int
-init_quietly(const struct plx_eal *e)
+static bool
+asks_for_help(const struct plx_eal *e)
 {
-	int saved = -1, null, rc;
+	for (uint32_t i = 1; i < e->args.cnt; i++)
+		if (strcmp(e->args.v[i], "--help") == 0 || strcmp(e->args.v[i], "-h") == 0)
+			return true;
+	return false;
+}
 
-	if (!e->pass) {
-		fflush(stdout);
-		saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-		if (saved >= 0 && null >= 0)
-			dup2(null, STDOUT_FILENO);
-		if (null >= 0)
-			close(null);
+/* @return a copy of stdout, which goes nowhere from now on; -1: it goes where it went */
+static int
+mute_stdout(void)
+{
+	int saved, null;
+
+	fflush(stdout);
+	saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (saved >= 0 && null >= 0)
+		dup2(null, STDOUT_FILENO);
+	if (null >= 0)
+		close(null);
+	return saved;
+}
+
+/*
+ * EAL prints two pages of usage on stdout when it refuses an argument, and getopt its line on
+ * stderr; we say it in a sentence.
+ */
+static int
+init_quietly(struct plx_eal *e)
+{
+	static const cookie_io_functions_t io = {.write = take_stderr};
+	int saved = asks_for_help(e) ? -1 : mute_stdout();
+	FILE *err = fopencookie(e, "w", io);
+	int rc;
+
+	if (err != NULL) {
+		setvbuf(err, NULL, _IOLBF, 512);
+		e->stderr_real = stderr;
+		stderr = err; /* the C library lets programs set it */
 	}
-	/* getopt would add a line of its own about an argument it does not know. */
-	opterr = e->pass;
+	opterr = err != NULL;
 	rc = rte_eal_init((int)e->args.cnt, e->argv);
+	if (err != NULL) {
+		stderr = e->stderr_real;
+		fclose(err);
+		e->stderr_real = NULL;
+	}
 	if (saved >= 0) {
 		fflush(stdout);
 		dup2(saved, STDOUT_FILENO);
 		close(saved);
 	}
 	return rc;
+}
+
+/*
+ * DPDK's log in the first style, whose users want to see it; but not beside the sentence that it
+ * did not start. Who asks for more than the ordinary wants it as it comes.
+ */
+static void
+hold_log(struct plx_app_ctx *ctx)
+{
+	struct plx_eal *e = ctx->eal;
+
+	if (ctx->eal_first.cnt > 0 && ctx->cfg.log.level != PLX_LOG_DEBUG)
+		e->held = open_memstream(&e->held_text, &e->held_len);
+}
+
+static void
+pass_held_log(struct plx_eal *e)
+{
+	if (e->held == NULL)
+		return;
+	fclose(e->held);
+	e->held = NULL;
+	fwrite(e->held_text, 1, e->held_len, stderr);
 }
 
 /* A port of the configuration that names no device is the port of that number, if EAL made one. */
@@ -288,12 +388,14 @@ plx_eal_start(struct plx_app_ctx *ctx, const struct plx_eal_want *want)
 		setvbuf(e->log, NULL, _IOLBF, 512);
 		rte_openlog_stream(e->log);
 	}
+	hold_log(ctx);
 	find_runtime_dir(ctx);
 	rc = init_quietly(e);
 	if (e->log != NULL)
 		fflush(e->log);
 	if (rc < 0)
 		return fail_start(ctx, rte_errno);
+	pass_held_log(e);
 	e->up = true;
 	remember_runtime_dir(ctx);
 	return name_ports(ctx) == 0 ? PLX_EXIT_OK

@@ -4,6 +4,12 @@
 
 #include "plx_apps.h"
 
+bool
+plx_app_stop(void *arg)
+{
+	return plx_app_stopping(arg);
+}
+
 int
 plx_fail(enum plx_exit code, const char *fmt, ...)
 {

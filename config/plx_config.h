@@ -128,6 +128,9 @@ struct plx_config_quic {
 	uint8_t retry; /**< enum plx_config_retry */
 	uint32_t retry_half_open;
 	uint32_t initial_rtt_ms;
+	uint32_t tickets; /**< 0 = none */
+	bool early_data;
+	bool resume;
 	bool pacing;
 	char *groups;
 	struct {

@@ -183,6 +183,18 @@ static const struct plx_key keys[] = {
 	  .help = "round-trip time assumed before the first measurement",
 	  .more = "RFC 9002 says 333. Smaller repairs losses in a handshake sooner, and repeats "
 		  "packets needlessly on slow paths." },
+	{ .path = "quic.tickets", .type = PLX_KEY_U32, .off = AT(quic.tickets),
+	  .word0 = "none", .unit = "tickets", .min = 1, .max = 8, .def = "1",
+	  .help = "session tickets that a server sends to each client",
+	  .more = "With one a client comes back without certificates, to any worker and any server "
+		  "with the same quic.cid.key_file." },
+	{ .path = "quic.early_data", .type = PLX_KEY_BOOL, .off = AT(quic.early_data),
+	  .def = "false", .help = "a server takes 0-RTT data, each ticket once",
+	  .more = "Requests in it come a round trip sooner. Only the server that sent a ticket "
+		  "takes it, until it is started again." },
+	{ .path = "quic.resume", .type = PLX_KEY_BOOL, .off = AT(quic.resume), .def = "false",
+	  .help = "a client comes back with tickets of its earlier connections",
+	  .more = "They live in memory, 64 a worker, and are used once each." },
 	{ .path = "quic.pacing", .type = PLX_KEY_BOOL, .off = AT(quic.pacing), .def = "true",
 	  .help = "spread packets over the round-trip time" },
 	{ .path = "quic.groups", .type = PLX_KEY_STR, .off = AT(quic.groups),

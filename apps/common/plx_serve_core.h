@@ -46,8 +46,8 @@ struct plx_serve_core;
  * @param io        pool of file threads, or NULL: no files are served
  * @param has_root  without it every other path answers 200 with an empty body
  * @return 0, PLX_E_NOMEM
- * Thread: main. Owns: caller frees after run() returned and after the pool was freed, which
- *         waits for the jobs that still name requests; a outlives the core.
+ * Thread: main. Owns: caller frees after run() returned and after plx_io_pool_free() returned 0,
+ *         which waits for the jobs that still name requests; a outlives the core.
  */
 int plx_serve_core_new(struct plx_serve_core **out, struct plx_attach *a,
                        struct plx_io_pool *io, bool has_root) PLX_ON_MAIN;

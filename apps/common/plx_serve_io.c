@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define THREADS_MAX 64
@@ -17,7 +18,10 @@ struct plx_io_pool {
 	pthread_cond_t more;
 	struct plx_io_job *head, *tail; /* waiting, under lock */
 	bool stop;
-	int root_fd; /* -1: serves no files */
+	bool left;            /* under lock: nobody waits any more, clients may be gone */
+	unsigned running;     /* under lock: threads that have not ended */
+	pthread_cond_t ended; /* running became 0 */
+	int root_fd;          /* -1: serves no files */
 	unsigned thread_cnt;
 	pthread_t thread[THREADS_MAX];
 };
@@ -81,10 +85,15 @@ do_read(struct plx_io_job *j)
 }
 
 static void
-finish(struct plx_io_job *j)
+finish(struct plx_io_pool *p, struct plx_io_job *j)
 {
 	struct plx_io_client *c = j->client;
 
+	pthread_mutex_lock(&p->lock);
+	if (p->left) {
+		pthread_mutex_unlock(&p->lock);
+		return;
+	}
 	pthread_mutex_lock(&c->lock);
 	j->next = NULL;
 	if (c->tail != NULL)
@@ -94,6 +103,33 @@ finish(struct plx_io_job *j)
 	c->tail = j;
 	pthread_mutex_unlock(&c->lock);
 	plx_events_wake(c->wake);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void
+discard(struct plx_io_pool *p)
+{
+	if (p->root_fd >= 0)
+		close(p->root_fd);
+	pthread_cond_destroy(&p->ended);
+	pthread_cond_destroy(&p->more);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+/* The last thread of a pool that was left to itself takes it along. */
+static void
+end_thread(struct plx_io_pool *p)
+{
+	bool last;
+
+	pthread_mutex_lock(&p->lock);
+	p->running--;
+	last = p->left && p->running == 0;
+	pthread_cond_signal(&p->ended);
+	pthread_mutex_unlock(&p->lock);
+	if (last)
+		discard(p);
 }
 
 static void *
@@ -107,7 +143,7 @@ run(void *arg)
 		pthread_mutex_lock(&p->lock);
 		while (p->head == NULL && !p->stop)
 			pthread_cond_wait(&p->more, &p->lock);
-		j = p->head;
+		j = p->left ? NULL : p->head;
 		if (j != NULL) {
 			p->head = j->next;
 			if (p->head == NULL)
@@ -115,7 +151,7 @@ run(void *arg)
 		}
 		pthread_mutex_unlock(&p->lock);
 		if (j == NULL)
-			return NULL;
+			break;
 		j->err = 0;
 		switch ((enum plx_io_op)j->op) {
 		case PLX_IO_OPEN:
@@ -129,8 +165,10 @@ run(void *arg)
 			free(j);
 			continue;
 		}
-		finish(j);
+		finish(p, j);
 	}
+	end_thread(p);
+	return NULL;
 }
 
 int
@@ -159,9 +197,12 @@ plx_io_pool_new(struct plx_io_pool **out, const char *root, unsigned threads)
 	}
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->more, NULL);
+	pthread_cond_init(&p->ended, NULL);
 	while (p->thread_cnt < threads) {
+		p->running++;
 		if (pthread_create(&p->thread[p->thread_cnt], NULL, run, p) != 0) {
-			plx_io_pool_free(p);
+			p->running--;
+			(void)plx_io_pool_free(p, 1000);
 			return PLX_E_NOMEM;
 		}
 		p->thread_cnt++;
@@ -170,22 +211,37 @@ plx_io_pool_new(struct plx_io_pool **out, const char *root, unsigned threads)
 	return 0;
 }
 
-void
-plx_io_pool_free(struct plx_io_pool *p)
+int
+plx_io_pool_free(struct plx_io_pool *p, uint32_t wait_ms)
 {
+	struct timespec end;
+	int rc = 0;
+
 	if (p == NULL)
-		return;
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += wait_ms / 1000;
+	end.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
 	pthread_cond_broadcast(&p->more);
+	while (p->running > 0 && rc == 0)
+		rc = pthread_cond_clockwait(&p->ended, &p->lock, CLOCK_MONOTONIC, &end);
+	p->left = p->running > 0;
+	for (unsigned i = 0; p->left && i < p->thread_cnt; i++)
+		pthread_detach(p->thread[i]);
+	rc = p->left ? PLX_E_TIMEOUT : 0;
 	pthread_mutex_unlock(&p->lock);
+	if (rc != 0)
+		return rc;
 	for (unsigned i = 0; i < p->thread_cnt; i++)
 		pthread_join(p->thread[i], NULL);
-	if (p->root_fd >= 0)
-		close(p->root_fd);
-	pthread_cond_destroy(&p->more);
-	pthread_mutex_destroy(&p->lock);
-	free(p);
+	discard(p);
+	return 0;
 }
 
 void

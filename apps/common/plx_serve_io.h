@@ -7,7 +7,7 @@
  * Threads: jobs are put by one application core and come back to it; workers of the pool run
  *          them in between.
  * Memory:  a job is embedded in the caller's object and belongs to the pool from put until it
- *          comes back.
+ *          comes back, or for ever if plx_io_pool_free() says so.
  */
 #ifndef PLX_SERVE_IO_H
 #define PLX_SERVE_IO_H
@@ -57,8 +57,17 @@ struct plx_io_client {
  */
 int plx_io_pool_new(struct plx_io_pool **out, const char *root, unsigned threads)
         PLX_ON_MAIN;
-/** Waits for the jobs in hand and ends the threads. */
-void plx_io_pool_free(struct plx_io_pool *p) PLX_ON_MAIN;
+
+/**
+ * plx_io_pool_free() ends the threads; jobs in hand get wait_ms together to finish.
+ *
+ * @param p  NULL is allowed
+ * @return 0; PLX_E_TIMEOUT a disk does not answer. What hangs is left to itself then: its jobs
+ *         do not come back, nobody is woken any more, and objects that jobs lie in or read into
+ *         must stay until the process ends. The pool frees itself if the disk answers after all.
+ * Thread: main, when no client puts jobs any more. Owns: nothing. Errors: as returned.
+ */
+int plx_io_pool_free(struct plx_io_pool *p, uint32_t wait_ms) PLX_ON_MAIN;
 
 void plx_io_client_init(struct plx_io_client *c, struct plx_attach *wake) PLX_ON_APP;
 void plx_io_client_fini(struct plx_io_client *c) PLX_ON_APP;

@@ -4,10 +4,10 @@
  * events, sends back what came, and never touches a connection.
  *
  *   echo [EAL arguments] -- serve DEVICE ADDRESS CERT KEY       until Ctrl-C
- *   echo [EAL arguments] -- send  DEVICE ADDRESS SERVER BYTES   exits 0 when all came back
+ *   echo [EAL arguments] -- send  DEVICE ADDRESS SERVER BYTES [PORT]   0: all came back
  *
  *   DEVICE   what DPDK calls it: net_memif0,role=server,... | net_af_packet0,iface=eth0 | 0000:3b:00.0
- *   ADDRESS  of this end, 192.0.2.1/24; SERVER is the address of the other, UDP port 4433
+ *   ADDRESS  of this end, 192.0.2.1/24; SERVER is the address of the other, UDP port PORT
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 #include <plx/attach.h>
 #include <plx/engine.h>
 
-#define PORT    4433
+#define PORT    4433 /* unless given */
 #define ALPN    "echo"
 #define CHUNK   65536
 #define IN_HAND 16 /* chunks of the sender under way */
@@ -32,6 +32,7 @@ struct piece {
 };
 
 struct echo {
+	struct plx_engine *engine;
 	struct plx_attach *attach;
 	struct plx_conn_id conn;
 	int64_t stream;
@@ -165,18 +166,19 @@ loop(struct echo *e)
 		send_more(e);
 		if (n + m == 0)
 			plx_events_wait(e->attach, 10000);
+		plx_engine_poll(e->engine);
 	}
 }
 
 static int
-dial(struct echo *e, const char *server)
+dial(struct echo *e, const char *server, int port)
 {
 	struct plx_dial *d = calloc(1, sizeof(*d));
 
 	if (d == NULL)
 		return PLX_E_NOMEM;
 	d->remote.family = strchr(server, ':') != NULL ? PLX_FAMILY_IPV6 : PLX_FAMILY_IPV4;
-	d->remote.port_be = htons(PORT);
+	d->remote.port_be = htons((uint16_t)port);
 	if (inet_pton(d->remote.family == PLX_FAMILY_IPV6 ? AF_INET6 : AF_INET, server,
 	              d->remote.ip) != 1) {
 		free(d);
@@ -198,7 +200,6 @@ int
 main(int argc, char **argv)
 {
 	struct echo e = {.stream = -1};
-	struct plx_engine *engine = NULL;
 	struct plx_conf *conf;
 	char err[1024] = "";
 	int n = rte_eal_init(argc, argv);
@@ -208,11 +209,9 @@ main(int argc, char **argv)
 		return fail("EAL", "could not start");
 	argc -= n;
 	argv += n;
-	if (argc != 6 || (strcmp(argv[1], "serve") != 0 && strcmp(argv[1], "send") != 0))
-		return fail(
-		        "usage",
-		        "serve DEVICE ADDRESS CERT KEY | send DEVICE ADDRESS SERVER BYTES");
-	serve = strcmp(argv[1], "serve") == 0;
+	serve = argc == 6 && strcmp(argv[1], "serve") == 0;
+	if (!serve && (argc < 6 || argc > 7 || strcmp(argv[1], "send") != 0))
+		return fail("usage", "see the head of echo.c");
 	if (plx_conf_new(&conf) != 0 ||
 	    plx_conf_set(conf, "ports[0].vdev", argv[2], err, sizeof(err)) ||
 	    plx_conf_set(conf, "ports[0].addresses", argv[3], err, sizeof(err)) ||
@@ -228,20 +227,20 @@ main(int argc, char **argv)
 	signal(SIGTERM, on_signal);
 	e.bytes = calloc(1, CHUNK);
 	e.total = serve ? 0 : strtoull(argv[5], NULL, 10);
-	if (plx_engine_open(&engine, conf, "echo", err, sizeof(err)) != 0 ||
-	    plx_app_attach(engine, 1024, &e.attach) != 0 ||
-	    plx_engine_start(engine, err, sizeof(err)) != 0)
+	if (plx_engine_open(&e.engine, conf, "echo", err, sizeof(err)) != 0 ||
+	    plx_app_attach(e.engine, 1024, &e.attach) != 0 ||
+	    plx_engine_start(e.engine, err, sizeof(err)) != 0)
 		return fail("engine", err);
-	if (!serve && dial(&e, argv[4]) != 0)
+	if (!serve && dial(&e, argv[4], argc == 7 ? atoi(argv[6]) : PORT) != 0)
 		return fail("server", "not an address");
 	printf("echo: running\n");
 	fflush(stdout);
 	loop(&e);
-	plx_engine_stop(engine, 0, 50);
+	plx_engine_stop(e.engine, 0, 50);
 	printf("echo: %s, %llu bytes came back, %llu connections\n",
 	       e.failed ? "failed" : "done", (unsigned long long)e.got,
-	       (unsigned long long)plx_engine_counter(engine, "handshakes_done"));
-	plx_engine_free(engine);
+	       (unsigned long long)plx_engine_counter(e.engine, "handshakes_done"));
+	plx_engine_free(e.engine);
 	plx_conf_free(conf);
 	free(e.bytes);
 	rte_eal_cleanup();

@@ -2,7 +2,8 @@
 /*
  * inline_echo: the inline model. The functions of this application run on the workers
  * themselves: no ring, no other core. Credit goes back to the peer when the echo is
- * acknowledged, so a peer that does not read stops itself.
+ * acknowledged, so a peer that does not read stops itself, and a stream never has more bytes here
+ * than its window.
  *
  *   inline_echo [EAL arguments] -- DEVICE ADDRESS CERT KEY       until Ctrl-C
  *
@@ -12,44 +13,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include <rte_eal.h>
 
 #include <plx/app.h>
 #include <plx/engine.h>
 
-#define PORT 4433
+#define PORT   4433
+#define WINDOW 262144 /* bytes of a stream under way, quic.max_stream_data */
 
-/* Bytes that came and are on their way back. */
-struct chunk {
-	struct chunk *next;
-	uint64_t off; /* in the stream */
-	size_t len, sent;
-	uint8_t data[];
-};
-
+/* A stream and its window: bytes lie at their offset until the echo of them is acknowledged. */
 struct stream {
 	struct stream *next;
 	int64_t id;
-	struct chunk *head, *tail;
+	uint64_t got, sent, acked; /* offsets */
 	bool fin, fin_sent, blocked;
+	uint8_t ring[WINDOW];
 };
 
 struct conn {
 	struct plx_conn *c;
 	struct stream *streams;
-	struct plx_iov vec;
+	struct plx_iov vec; /* what next_tx offered */
 };
-
-static volatile sig_atomic_t stopping;
-
-static void
-on_signal(int sig)
-{
-	(void)sig;
-	stopping = 1;
-}
 
 static struct stream *
 find(struct conn *k, int64_t id)
@@ -75,52 +62,47 @@ on_conn_established(void *app, struct plx_conn *c, void **ctx)
 }
 
 static int
+on_stream_open(void *ctx, int64_t id)
+{
+	struct conn *k = ctx;
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return PLX_E_NOMEM;
+	s->id = id;
+	s->next = k->streams;
+	k->streams = s;
+	return 0;
+}
+
+static int
 on_stream_data(void *ctx, int64_t id, uint64_t off, const uint8_t *data, size_t len,
                bool fin)
 {
 	struct conn *k = ctx;
 	struct stream *s = find(k, id);
-	struct chunk *ch = malloc(sizeof(*ch) + len);
+	size_t at = off % WINDOW, first = len < WINDOW - at ? len : WINDOW - at;
 
-	if (ch == NULL)
-		return PLX_E_NOMEM;
-	if (s == NULL && (s = calloc(1, sizeof(*s))) != NULL) {
-		s->id = id;
-		s->next = k->streams;
-		k->streams = s;
-	}
-	if (s == NULL) {
-		free(ch);
-		return PLX_E_NOMEM;
-	}
-	*ch = (struct chunk){.off = off, .len = len};
-	memcpy(ch->data, data, len);
-	if (s->tail != NULL)
-		s->tail->next = ch;
-	else
-		s->head = ch;
-	s->tail = ch;
+	if (s == NULL || off + len - s->acked > WINDOW)
+		return PLX_E_FULL; /* flow control does not let this happen */
+	memcpy(s->ring + at, data, first);
+	memcpy(s->ring, data + first, len - first);
+	s->got = off + len;
 	s->fin |= fin;
 	plx_conn_want_write(k->c);
 	return 0;
 }
 
-/* Acknowledged bytes are no longer needed: free them and let the peer send as many again. */
+/* Acknowledged bytes are no longer needed: the peer may send as many again. */
 static int
 on_stream_acked(void *ctx, int64_t id, uint64_t off, uint64_t len)
 {
 	struct conn *k = ctx;
 	struct stream *s = find(k, id);
 
-	while (s != NULL && s->head != NULL && s->head->off + s->head->len <= off + len &&
-	       s->head->sent == s->head->len) {
-		struct chunk *ch = s->head;
-
-		s->head = ch->next;
-		if (s->head == NULL)
-			s->tail = NULL;
-		plx_conn_consume(k->c, id, ch->len);
-		free(ch);
+	if (s != NULL) {
+		plx_conn_consume(k->c, id, (size_t)(off + len - s->acked));
+		s->acked = off + len;
 	}
 	return 0;
 }
@@ -131,18 +113,16 @@ next_tx(void *ctx, struct plx_tx_next *next)
 	struct conn *k = ctx;
 
 	for (struct stream *s = k->streams; s != NULL; s = s->next) {
-		struct chunk *ch = s->head;
+		size_t at = s->sent % WINDOW, len = (size_t)(s->got - s->sent);
 
-		while (ch != NULL && ch->sent == ch->len)
-			ch = ch->next;
-		if (s->blocked || (ch == NULL && (!s->fin || s->fin_sent)))
+		if (s->blocked || (len == 0 && (!s->fin || s->fin_sent)))
 			continue;
+		next->fin = s->fin && len <= WINDOW - at;
+		k->vec.base = s->ring + at;
+		k->vec.len = len < WINDOW - at ? len : WINDOW - at;
 		next->stream_id = s->id;
-		next->cnt = ch != NULL;
-		if (ch != NULL)
-			k->vec = (struct plx_iov){ch->data + ch->sent, ch->len - ch->sent};
 		next->vec = &k->vec;
-		next->fin = s->fin && (ch == NULL || ch->next == NULL);
+		next->cnt = len > 0;
 		return 1;
 	}
 	return 0;
@@ -153,15 +133,10 @@ tx_done(void *ctx, int64_t id, size_t len, bool fin)
 {
 	struct stream *s = find(ctx, id);
 
-	if (s == NULL)
-		return 0;
-	for (struct chunk *ch = s->head; ch != NULL && len > 0; ch = ch->next) {
-		size_t n = ch->len - ch->sent < len ? ch->len - ch->sent : len;
-
-		ch->sent += n;
-		len -= n;
+	if (s != NULL) {
+		s->sent += len;
+		s->fin_sent |= fin;
 	}
-	s->fin_sent |= fin;
 	return 0;
 }
 
@@ -195,16 +170,11 @@ on_stream_closed(void *ctx, int64_t id, uint64_t code)
 	(void)code;
 	while (*p != NULL && (*p)->id != id)
 		p = &(*p)->next;
-	s = *p;
-	if (s == NULL)
-		return 0;
-	*p = s->next;
-	for (struct chunk *ch = s->head, *next; ch != NULL; ch = next) {
-		next = ch->next;
-		plx_conn_consume(k->c, id, ch->len);
-		free(ch);
+	if ((s = *p) != NULL) {
+		*p = s->next;
+		plx_conn_consume(k->c, id, (size_t)(s->got - s->acked));
+		free(s);
 	}
-	free(s);
 	return 0;
 }
 
@@ -222,6 +192,7 @@ on_conn_closed(void *ctx, const struct plx_close_info *why)
 static const struct plx_app app = {
         .name = "inline_echo",
         .on_conn_established = on_conn_established,
+        .on_stream_open = on_stream_open,
         .on_stream_data = on_stream_data,
         .on_stream_acked = on_stream_acked,
         .on_stream_writable = on_stream_writable,
@@ -236,21 +207,28 @@ static const struct plx_app app = {
 int
 main(int argc, char **argv)
 {
-	const char *const key[] = {"ports[0].vdev", "ports[0].addresses", "tls.cert",
-	                           "tls.key"};
+	const char *const key[] = {"quic.max_stream_data", "ports[0].vdev",
+	                           "ports[0].addresses", "tls.cert", "tls.key"};
 	struct plx_engine *engine = NULL;
 	struct plx_conf *conf = NULL;
 	char err[1024] = "usage: inline_echo [EAL arguments] -- DEVICE ADDRESS CERT KEY";
-	int n = rte_eal_init(argc, argv),
-	    rc = n < 0 || argc - n != 5 ? -1 : plx_conf_new(&conf);
+	const struct timespec tick = {.tv_nsec = 100000000};
+	sigset_t stop;
+	int n, rc;
 
-	for (int i = 0; rc == 0 && i < 4; i++)
-		rc = plx_conf_set(conf, key[i], argv[n + 1 + i], err, sizeof(err));
+	/* Signals wait for sigtimedwait(), in this thread and in those of EAL. */
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &stop, NULL);
+	n = rte_eal_init(argc, argv);
+	rc = n < 0 || argc - n != 5 ? -1 : plx_conf_new(&conf);
+	for (int i = 0; rc == 0 && i < 5; i++)
+		rc = plx_conf_set(conf, key[i], i == 0 ? "262144" : argv[n + i], err,
+		                  sizeof(err));
 	if (rc == 0) {
 		plx_conf_app(conf, "echo", &app, NULL);
 		plx_conf_listen(conf, PORT);
-		signal(SIGINT, on_signal);
-		signal(SIGTERM, on_signal);
 		rc = plx_engine_open(&engine, conf, "inline", err, sizeof(err));
 	}
 	if (rc == 0)
@@ -258,8 +236,8 @@ main(int argc, char **argv)
 	if (rc == 0) {
 		printf("inline_echo: running\n");
 		fflush(stdout);
-		while (!stopping)
-			usleep(10000);
+		while (sigtimedwait(&stop, NULL, &tick) < 0)
+			plx_engine_poll(engine);
 		plx_engine_stop(engine, 0, 50);
 	} else {
 		fprintf(stderr, "inline_echo: %s\n", err);

@@ -348,7 +348,8 @@ work(struct get *g)
 static int
 start(struct get *g)
 {
-	const struct plx_ctl_opts opts = {.name = "get", .dial = true};
+	const struct plx_ctl_opts opts = {
+	        .name = "get", .dial = true, .stop = plx_app_stop, .stop_arg = g->ctx};
 	char err[4096];
 	int rc = plx_ctl_open(&g->ctl, &g->ctx->cfg, &opts, err, sizeof(err));
 
@@ -358,6 +359,8 @@ start(struct get *g)
 		rc = plx_client_new(&g->client, g->attach);
 	if (rc == 0)
 		rc = plx_ctl_start(g->ctl, err, sizeof(err));
+	if (rc == PLX_E_INTERRUPTED)
+		return PLX_EXIT_INTERRUPTED;
 	if (rc != 0)
 		return plx_fail((enum plx_exit)plx_ctl_exit_code(rc), "%s",
 		                err[0] != '\0' ? err : plx_strerror(rc));

@@ -11,9 +11,6 @@
 #include "plx_eal.h"
 #include "plx_files.h"
 
-/* Upper bound of transport state of a connection; default of slab_limit in plx_quic.h. */
-#define CONN_KIB 48
-
 /* Rings of one application, as serve and get have. */
 #define ATTACH_CNT 1
 #define RING_DEPTH 4096
@@ -37,13 +34,11 @@ take_finding(void *arg, enum plx_verdict v, const char *topic, const char *text,
 static void
 print_bill(const struct plx_config *c)
 {
-	uint64_t mib = (uint64_t)c->quic.max_conns * CONN_KIB / 1024;
-
 	printf("workers          %" PRIu32 "\n", c->workers.count);
 	printf("ports            %" PRIu32 "\n", c->port_cnt);
-	printf("connections      %" PRIu32 " per worker, up to %" PRIu64
-	       " MiB each worker\n",
-	       c->quic.max_conns, mib);
+	printf("connections      %" PRIu32 " per worker, up to %" PRIu64 " MiB of %" PRIu64
+	       "\n",
+	       c->quic.max_conns, plx_ctl_conns_mb(c), plx_ctl_machine_mb());
 	printf("packet memory    %" PRIu32 " MiB\n",
 	       plx_ctl_mem_mb(c, ATTACH_CNT, RING_DEPTH));
 }
@@ -52,11 +47,14 @@ print_bill(const struct plx_config *c)
 static int
 probe_ports(struct plx_app_ctx *ctx)
 {
-	const struct plx_ctl_opts opts = {.name = "plxprobe", .dial = true};
+	const struct plx_ctl_opts opts = {
+	        .name = "plxprobe", .dial = true, .stop = plx_app_stop, .stop_arg = ctx};
 	char err[ERR_SZ];
 	struct plx_ctl *ctl;
 	int rc = plx_ctl_open(&ctl, &ctx->cfg, &opts, err, sizeof(err));
 
+	if (rc == PLX_E_INTERRUPTED)
+		return PLX_EXIT_INTERRUPTED;
 	if (rc == PLX_E_CONFIG || rc == PLX_E_CERT || rc == PLX_E_TLS)
 		return plx_fail(PLX_EXIT_USAGE, "%s", err);
 	if (rc != 0)
@@ -86,10 +84,14 @@ plx_check_main(struct plx_app_ctx *ctx)
 {
 	unsigned failed = 0;
 	int rc = PLX_EXIT_OK;
+	char err[ERR_SZ];
 
 	plx_files_check(&ctx->cfg, take_finding, &failed);
 	if (failed > 0)
 		return PLX_EXIT_USAGE;
+	if (plx_ctl_check_mem(&ctx->cfg, plx_ctl_mem_mb(&ctx->cfg, ATTACH_CNT, RING_DEPTH),
+	                      err, sizeof(err)) != 0)
+		return plx_fail(PLX_EXIT_DEVICE, "%s", err);
 	if (plx_flags_opt(&ctx->flags, "probe") != NULL)
 		rc = probe(ctx);
 	if (rc != PLX_EXIT_OK)

@@ -285,6 +285,8 @@ main(int argc, char **argv)
 	if (rc == PLX_EXIT_OK && plx_app_stopping(&ctx) && ctx.cmd != NULL &&
 	    !ctx.cmd->bare && !ctx.cmd->daemon)
 		rc = PLX_EXIT_INTERRUPTED;
+	else if (rc == PLX_EXIT_INTERRUPTED && ctx.cmd != NULL && ctx.cmd->daemon)
+		rc = PLX_EXIT_OK;
 	plx_eal_stop(&ctx);
 	plx_signal_fini(&ctx.signal);
 	plx_config_fini(&ctx.cfg);

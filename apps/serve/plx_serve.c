@@ -17,6 +17,8 @@
 #define RING_DEPTH 4096
 /** Requests in hand get this long to finish after SIGTERM, ms. */
 #define DRAIN_MS   5000
+/** Files that are being read get this long after that, ms; then the disk counts as dead. */
+#define DISK_MS    1000
 
 struct serve {
 	struct plx_app_ctx *ctx;
@@ -94,8 +96,13 @@ finish(struct serve *s)
 		plx_serve_core_stop(s->core);
 		pthread_join(s->thread, NULL);
 	}
-	plx_io_pool_free(s->io);
-	plx_serve_core_free(s->core);
+	if (plx_io_pool_free(s->io, DISK_MS) == 0)
+		plx_serve_core_free(s->core);
+	else /* the core's buffers are what the disk may still write to */
+		fprintf(stderr,
+		        "pollux: a file below %s has not been read for %u s; ending all the "
+		        "same; look at that disk or network file system\n",
+		        s->ctx->cfg.serve.root, (DRAIN_MS + DISK_MS) / 1000);
 	plx_ctl_close(s->ctl);
 	plx_eal_stop(s->ctx);
 }
@@ -131,7 +138,12 @@ static int
 start(struct serve *s, uint16_t port)
 {
 	const struct plx_ctl_opts opts = {
-	        .name = "serve", .serve = true, .listen_port = port};
+	        .name = "serve",
+	        .serve = true,
+	        .listen_port = port,
+	        .stop = plx_app_stop,
+	        .stop_arg = s->ctx,
+	};
 	char err[4096];
 	int rc = plx_ctl_open(&s->ctl, &s->ctx->cfg, &opts, err, sizeof(err));
 
@@ -150,6 +162,8 @@ start(struct serve *s, uint16_t port)
 		s->thread_runs = true;
 		rc = plx_ctl_start(s->ctl, err, sizeof(err));
 	}
+	if (rc == PLX_E_INTERRUPTED)
+		return PLX_EXIT_INTERRUPTED;
 	return rc == 0 ? 0 : plx_fail((enum plx_exit)plx_ctl_exit_code(rc), "%s", err);
 }
 

@@ -2,10 +2,15 @@
 /* For rte_eth_dev_conf_get(): nothing else tells what a host program configured. */
 #define ALLOW_EXPERIMENTAL_API
 
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <plx/err.h>
 
@@ -31,21 +36,51 @@ tx_burst(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m, uint16_t cnt)
 	return rte_eth_tx_burst(e->tx[queue].port_id, e->tx[queue].queue, m, cnt);
 }
 
+static int
+pick_port(const struct plx_pio *p, const struct plx_path *path, uint16_t queue,
+          const struct plx_pio_ports *range, uint64_t seed)
+{
+	return plx_pio_pick_port(&p->plan, path, queue, range, seed);
+}
+
 /* ---- state ---- */
+
+/**
+ * What the kernel says of a network device now: IFF_RUNNING, which drivers read, follows up to a
+ * second later (linkwatch).
+ * @param up  [in,out] left alone where it cannot be asked
+ */
+static void
+ask_kernel(struct plx_ethdev *e, const char *iface, bool *up)
+{
+	struct ethtool_value v = {.cmd = ETHTOOL_GLINK};
+	struct ifreq ifr;
+
+	if (e->ctl_fd < 0)
+		e->ctl_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	memset(&ifr, 0, sizeof(ifr));
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
+	ifr.ifr_data = (void *)&v;
+	if (e->ctl_fd >= 0 && ioctl(e->ctl_fd, SIOCETHTOOL, &ifr) == 0)
+		*up = v.data != 0;
+}
 
 static int
 get_link(struct plx_pio *p, struct plx_pio_link *out)
 {
-	const struct plx_ethdev *e = p->priv;
+	struct plx_ethdev *e = p->priv;
 	struct rte_eth_link link;
+	bool up;
 
 	*out = (struct plx_pio_link){.up = true};
 	for (uint8_t i = 0; i < e->dev_cnt; i++) {
 		memset(&link, 0, sizeof(link));
 		if (rte_eth_link_get_nowait(e->dev[i].port_id, &link) != 0)
 			return PLX_E_DEVICE;
-		if (link.link_status != RTE_ETH_LINK_UP)
-			out->up = false;
+		up = link.link_status == RTE_ETH_LINK_UP;
+		if (e->dev[i].iface[0] != '\0')
+			ask_kernel(e, e->dev[i].iface, &up);
+		out->up = out->up && up;
 		if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN && i == 0)
 			out->mbps = link.link_speed;
 	}
@@ -84,6 +119,8 @@ close_port(struct plx_pio *p)
 		plx_ethdev_remove(&e->dev[i]);
 	if (e->pool_ours)
 		rte_mempool_free(p->pool);
+	if (e->ctl_fd >= 0)
+		close(e->ctl_fd);
 	free(e);
 }
 
@@ -91,6 +128,7 @@ const struct plx_pio_ops plx_ethdev_ops = {
         .name = "ethdev",
         .rx_burst = rx_burst,
         .tx_burst = tx_burst,
+        .pick_port = pick_port,
         .link = get_link,
         .stats = get_stats,
         .close = close_port,
@@ -123,6 +161,7 @@ new_port(uint8_t dev_cnt)
 	e->pio.ops = &plx_ethdev_ops;
 	e->pio.priv = e;
 	e->dev_cnt = dev_cnt;
+	e->ctl_fd = -1;
 	for (uint8_t i = 0; i < dev_cnt; i++)
 		e->dev[i].port_id = RTE_MAX_ETHPORTS;
 	return e;
@@ -193,26 +232,29 @@ fill_pio(struct plx_ethdev *e)
 PLX_STATIC_ASSERT(sizeof(((struct plx_pio *)0)->name) == RTE_ETH_NAME_MAX_LEN,
                   "the name of a DPDK port fits");
 
-static void
-wait_link(struct plx_ethdev *e, uint16_t ms)
+/** @return 0, whether or not the link is up now; PLX_E_INTERRUPTED */
+static int
+wait_link(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
 {
 	const struct timespec step = {.tv_nsec = PLX_NS_PER_MS};
 	struct plx_pio_link link;
 
-	for (uint16_t i = 0; i < ms; i++) {
+	for (uint16_t i = 0; i < cfg->link_wait_ms; i++) {
+		if (cfg->stop != NULL && cfg->stop(cfg->stop_arg))
+			return PLX_E_INTERRUPTED;
 		if (get_link(&e->pio, &link) != 0 || link.up)
-			return;
+			return 0;
 		nanosleep(&step, NULL);
 	}
+	return 0;
 }
 
 static void
-add_last_rows(struct plx_ethdev *e, const struct plx_ethdev_cfg *cfg)
+add_last_rows(struct plx_ethdev *e)
 {
 	struct plx_pio_link link = {0};
 	char got[40];
 
-	wait_link(e, cfg->link_wait_ms);
 	get_link(&e->pio, &link);
 	if (link.up && link.mbps != 0)
 		snprintf(got, sizeof(got), "up, %u Mbit/s", link.mbps);
@@ -245,13 +287,19 @@ plx_ethdev_open(struct plx_pio **out, const struct plx_ethdev_cfg *cfg, char *er
 		rc = plx_ethdev_make_pool(e, cfg, &e_err);
 	if (rc == 0)
 		rc = plx_ethdev_start(e, cfg, &e_err);
+	if (rc == 0) {
+		fill_pio(e);
+		plx_ethdev_rss_plan(e);
+		rc = wait_link(e, cfg);
+	}
+	if (rc == PLX_E_INTERRUPTED)
+		plx_ethdev_fail(&e_err, rc, "interrupted while port %s waited for its link",
+		                e->pio.name);
 	if (rc != 0) {
 		close_port(&e->pio);
 		return rc;
 	}
-	fill_pio(e);
-	plx_ethdev_rss_plan(e);
-	add_last_rows(e, cfg);
+	add_last_rows(e);
 	*out = &e->pio;
 	return 0;
 }

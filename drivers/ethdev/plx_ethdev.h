@@ -75,7 +75,10 @@ struct plx_ethdev_cfg {
 	        *rss_key;    /**< NULL = random: a known key lets peers aim at one queue */
 	uint8_t rss_key_len; /**< bytes, as the device wants: 40 or 52 */
 
-	uint16_t link_wait_ms;    /**< how long open waits for the link, 0 = not at all */
+	uint16_t link_wait_ms; /**< how long open waits for the link, 0 = not at all */
+	/** Asked every millisecond of that time: true ends it and the open. NULL = nobody. */
+	bool (*stop)(void *arg);
+	void *stop_arg;
 	struct rte_mempool *pool; /**< NULL = one is made */
 	struct plx_ethdev_pool_cfg pool_cfg;
 };
@@ -98,7 +101,8 @@ struct plx_ethdev_row {
  *                table when a required property is missing
  * @param err_sz  bytes at err, PLX_ETHDEV_ERR_SZ fits everything
  * @return 0, PLX_E_INVAL (a number out of range), PLX_E_NOENT (no such device), PLX_E_EXIST,
- *         PLX_E_PERM, PLX_E_NOMEM, PLX_E_UNSUPPORTED (required and not there), PLX_E_DEVICE
+ *         PLX_E_PERM, PLX_E_NOMEM, PLX_E_UNSUPPORTED (required and not there), PLX_E_DEVICE,
+ *         PLX_E_INTERRUPTED (cfg->stop said so)
  *
  * Thread: main, after rte_eal_init().
  * Owns:   the caller; give back with ops->close(). Devices that open made or probed are removed
@@ -151,49 +155,6 @@ uint32_t plx_ethdev_rows(const struct plx_pio *p, struct plx_ethdev_row *rows, u
 
 /** plx_ethdev_print_table() prints them in columns. Thread: main. Errors: those of f. */
 void plx_ethdev_print_table(const struct plx_pio *p, FILE *f) PLX_ON_MAIN;
-
-/**
- * plx_ethdev_predict_queue() computes the queue on which a port receives a UDP flow, from key
- * and indirection table.
- *
- * @param path  both ends as we see them: packets come from path->remote to path->local
- * @return queue, or PLX_E_UNSUPPORTED when the port does not hash with a known key and table,
- *         PLX_E_INVAL when the families differ or the key is too short for the family
- *
- * Thread: any.
- * Owns:   nothing.
- * Errors: as returned.
- * Cost:   about 100 ns for IPv4; not for every packet.
- */
-int plx_ethdev_predict_queue(const struct plx_steer_plan *plan, const struct plx_path *path)
-        PLX_ANY_THREAD;
-
-/** Source ports a client may choose from. */
-struct plx_ethdev_ports {
-	uint16_t first, last; /**< host order, first <= last */
-	uint16_t modulo;      /**< only ports with port % modulo == rest; 0 and 1 = all */
-	uint16_t rest;
-};
-
-/**
- * plx_ethdev_pick_port() chooses a source port so that replies land on a queue. It walks the
- * range by an odd stride: neighbouring ports share low bits of the hash and would need twice
- * the tries.
- *
- * @param path   local.port_be is ignored
- * @param queue  where replies must land
- * @param range  ports to choose from
- * @param seed   start and stride; another seed gives another port
- * @return port in host order, PLX_E_UNSUPPORTED, PLX_E_INVAL as above, PLX_E_NOENT when no port
- *         of the range leads there
- *
- * Thread: any.
- * Owns:   nothing.
- * Errors: as returned.
- */
-int plx_ethdev_pick_port(const struct plx_steer_plan *plan, const struct plx_path *path,
-                         uint16_t queue, const struct plx_ethdev_ports *range,
-                         uint64_t seed) PLX_ANY_THREAD;
 
 /** What is wrong with a kernel network device that a port is to use. */
 enum plx_ethdev_hint {

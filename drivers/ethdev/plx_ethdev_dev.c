@@ -22,23 +22,25 @@
 #define RING_PMD_RINGS 16
 
 static const struct plx_ethdev_quirk quirks[] = {
-        {"net_ring", "the peer's queue", 0, "net_ring0"},
-        {"net_memif", "the peer's queue", 0,
+        {"net_ring", "the peer's queue", 0, false, "net_ring0"},
+        {"net_memif", "the peer's queue", 0, false,
          "net_memif0,role=client,socket=/run/memif.sock"},
-        {"net_vhost", "the peer's queue", 0, "net_vhost0,iface=/run/vhost.sock"},
-        {"net_virtio_user", "the peer's queue", 0, "net_virtio_user0,path=/run/vhost.sock"},
-        {"net_af_packet", "the kernel, with rollover", 0, "net_af_packet0,iface=eth0"},
-        {"net_af_xdp", "the network device", AF_XDP_FILL, "net_af_xdp0,iface=eth0"},
-        {"net_tap", "the kernel", 0, "net_tap0,iface=tap0"},
-        {"net_pcap", "the file or device", 0, "net_pcap0,iface=eth0"},
+        {"net_vhost", "the peer's queue", 0, false, "net_vhost0,iface=/run/vhost.sock"},
+        {"net_virtio_user", "the peer's queue", 0, false,
+         "net_virtio_user0,path=/run/vhost.sock"},
+        {"net_af_packet", "the kernel, with rollover", 0, true,
+         "net_af_packet0,iface=eth0"},
+        {"net_af_xdp", "the network device", AF_XDP_FILL, true, "net_af_xdp0,iface=eth0"},
+        {"net_tap", "the kernel", 0, false, "net_tap0,iface=tap0"},
+        {"net_pcap", "the file or device", 0, false, "net_pcap0,iface=eth0"},
         /* Claims a table and a key, and reads its own zeros on every queue. */
-        {"net_null", "the driver", 0, "net_null0"},
+        {"net_null", "the driver", 0, false, "net_null0"},
 };
 
 const struct plx_ethdev_quirk *
 plx_ethdev_quirk(const char *driver)
 {
-	static const struct plx_ethdev_quirk none = {"", NULL, 0, ""};
+	static const struct plx_ethdev_quirk none = {"", NULL, 0, false, ""};
 
 	for (size_t i = 0; driver != NULL && i < RTE_DIM(quirks); i++)
 		if (strcmp(quirks[i].driver, driver) == 0)
@@ -270,6 +272,9 @@ plx_ethdev_find(struct plx_ethdev_dev *d, const char *spec, struct plx_ethdev_er
 		return plx_ethdev_fail(e, PLX_E_DEVICE,
 		                       "port '%s' tells nothing about itself", name);
 	d->quirk = plx_ethdev_quirk(d->info.driver_name);
+	if (!d->quirk->kernel_link ||
+	    !plx_ethdev_iface_of(spec, d->iface, sizeof(d->iface)))
+		d->iface[0] = '\0';
 	return 0;
 }
 

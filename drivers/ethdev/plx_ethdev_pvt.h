@@ -19,6 +19,11 @@ struct plx_ethdev_quirk {
 	const char *spread_by;
 	/** mbufs the driver takes per queue beyond its descriptors. */
 	uint16_t more_mbufs;
+	/**
+	 * The network device behind it is asked for the link: the driver says nothing, or what
+	 * the kernel lets it know up to a second late.
+	 */
+	bool kernel_link;
 	/** Bit-exact prefix of the devices' names, for messages. */
 	const char *example;
 };
@@ -32,6 +37,7 @@ struct plx_ethdev_dev {
 	bool configured;                     /**< ours to stop and close */
 	bool started;
 	const struct plx_ethdev_quirk *quirk;
+	char iface[32]; /**< network device behind it, "" = none or not to be asked */
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
 };
@@ -49,6 +55,7 @@ struct plx_ethdev {
 	/* Main only. */
 	struct plx_ethdev_dev dev[PLX_ETHDEV_DEVS_MAX];
 	uint8_t dev_cnt;
+	int ctl_fd; /**< socket that asks for the state of network devices, -1 = none */
 	bool pool_ours;
 	uint32_t row_cnt;
 	struct plx_ethdev_row row[PLX_ETHDEV_ROWS_MAX];

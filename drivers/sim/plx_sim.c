@@ -239,6 +239,12 @@ is_open(const struct plx_simport *p)
 	return !atomic_load_explicit(&p->closed, memory_order_relaxed);
 }
 
+static bool
+has_carrier(const struct plx_simport *p)
+{
+	return !atomic_load_explicit(&p->no_carrier, memory_order_relaxed);
+}
+
 /** A copy to every other port that has room; the frame itself is freed. */
 static void
 flood(struct plx_sim *sim, struct plx_simq *q, struct rte_mbuf *m)
@@ -300,6 +306,11 @@ sim_tx(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m, uint16_t cnt)
 	struct plx_sim *sim = src->sim;
 
 	cnt = RTE_MIN(cnt, (uint16_t)PLX_BURST_MAX);
+	if (plx_unlikely(!has_carrier(src))) {
+		plx_sim_link_lose(q, m, cnt);
+		plx_sim_count(&q->tx_pkts, cnt);
+		return cnt;
+	}
 	if (sim->cfg.ports > 2)
 		return tx_switch(sim, q, m, cnt);
 	dst = &sim->port[src->idx ^ 1];
@@ -362,6 +373,10 @@ sim_rx(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m, uint16_t cnt)
 	}
 	if (n == 0)
 		return 0;
+	if (plx_unlikely(!has_carrier(port))) {
+		plx_sim_link_lose(q, m, n);
+		return 0;
+	}
 	for (uint16_t i = 0; i < n; i++)
 		rte_prefetch0(m[i]);
 	for (uint16_t i = 0; i < n; i++)
@@ -435,7 +450,7 @@ sim_link(struct plx_pio *p, struct plx_pio_link *out)
 {
 	struct plx_simport *port = p->priv;
 
-	out->up = is_open(port);
+	out->up = is_open(port) && has_carrier(port);
 	out->mbps = 0;
 	if (port->sim->cfg.to[port->idx].rate_Bps != 0)
 		out->mbps = (uint32_t)RTE_MAX(
@@ -478,6 +493,7 @@ static const struct plx_pio_ops sim_ops = {
         .name = "sim",
         .rx_burst = sim_rx,
         .tx_burst = sim_tx,
+        .pick_port = plx_sim_nic_pick,
         .link = sim_link,
         .stats = sim_stats,
         .close = sim_close,

@@ -8,7 +8,8 @@
  * Before:  plx_pio_tx() of one port      After: plx_pio_rx() of another
  * Threads: queue q of a port belongs to one thread at a time, for sending and receiving alike;
  *          different queues and ports may be on different threads. new, free, port, set_link:
- *          main, while nobody polls. With a virtual clock everything is one thread.
+ *          main, while nobody polls; set_carrier: any. With a virtual clock everything is one
+ *          thread.
  * Memory:  rings, per-queue state and the pool are sized by the configuration. No allocation
  *          per packet but the copy of a frame that is duplicated, broadcast, or corrupted while
  *          somebody else still holds it. A frame's bytes are never copied otherwise: the
@@ -212,6 +213,15 @@ uint64_t plx_sim_next(struct plx_sim *sim) PLX_ON_MAIN;
  */
 int plx_sim_set_link(struct plx_sim *sim, uint16_t i, const struct plx_sim_link *link)
         PLX_ON_MAIN;
+
+/**
+ * plx_sim_set_carrier() takes the carrier of port i away or gives it back, as pulling a cable
+ * does: the port reports it, and what it sends and what reaches it is lost, counted as
+ * PLX_DROP_SIM_HOLE. The other port sees nothing, as behind a switch; a cable without one takes
+ * both away.
+ * Thread: any. Owns: nothing. Errors: i out of range: nothing happens.
+ */
+void plx_sim_set_carrier(struct plx_sim *sim, uint16_t i, bool up) PLX_ANY_THREAD;
 
 /** plx_sim_get_stats() sums the queues of port i. Thread: any. Errors: i out of range: zeros. */
 void plx_sim_get_stats(const struct plx_sim *sim, uint16_t i, struct plx_sim_stats *out)

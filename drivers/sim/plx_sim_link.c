@@ -371,3 +371,17 @@ plx_sim_link_take(struct plx_simq *q, struct rte_mbuf **m, uint16_t cnt, uint64_
 	atomic_store_explicit(&q->flight, l->heap_cnt, memory_order_relaxed);
 	return n;
 }
+
+void
+plx_sim_link_lose(struct plx_simq *q, struct rte_mbuf **m, uint16_t cnt)
+{
+	rte_pktmbuf_free_bulk(m, cnt);
+	plx_obs_drop(&q->obs, PLX_DROP_SIM_HOLE, cnt);
+}
+
+void
+plx_sim_set_carrier(struct plx_sim *sim, uint16_t i, bool up)
+{
+	if (i < sim->cfg.ports)
+		atomic_store_explicit(&sim->port[i].no_carrier, !up, memory_order_relaxed);
+}

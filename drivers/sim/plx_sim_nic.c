@@ -154,3 +154,10 @@ plx_sim_nic_plan(struct plx_simport *port, const uint8_t key[PLX_SIM_KEY_LEN])
 		plan->reta_len = PLX_SIM_RETA_LEN;
 	}
 }
+
+int
+plx_sim_nic_pick(const struct plx_pio *p, const struct plx_path *path, uint16_t queue,
+                 const struct plx_pio_ports *range, uint64_t seed)
+{
+	return plx_pio_pick_port(&p->plan, path, queue, range, seed);
+}

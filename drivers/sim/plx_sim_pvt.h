@@ -84,7 +84,9 @@ struct plx_simport {
 	bool taken;    /**< main only */
 	bool impaired; /**< frames to it are stamped; changes while nobody polls */
 	_Atomic bool closed;
-	uint8_t key_be[PLX_SIM_KEY_LEN]; /**< converted for rte_softrss_be() */
+	_Atomic bool no_carrier;
+	/** Converted for rte_softrss_be(), which reads words. */
+	_Alignas(uint32_t) uint8_t key_be[PLX_SIM_KEY_LEN];
 
 	/** When the rate lets the next frame depart, ns; the queues of the port share it. */
 	_Atomic uint64_t line_free_ns PLX_CACHE_ALIGNED;
@@ -131,6 +133,10 @@ uint16_t plx_sim_nic_queue(struct plx_simport *dst, struct plx_simq *from,
 /** Fills in pio.plan of a port. */
 void plx_sim_nic_plan(struct plx_simport *port, const uint8_t key[PLX_SIM_KEY_LEN]);
 
+/** struct plx_pio_ops.pick_port of the software NIC. */
+int plx_sim_nic_pick(const struct plx_pio *p, const struct plx_path *path, uint16_t queue,
+                     const struct plx_pio_ports *range, uint64_t seed);
+
 /** Where the UDP payload of a frame begins, bytes from its first; 0 = no UDP in its first part. */
 uint32_t plx_sim_nic_payload(const struct rte_mbuf *m, uint32_t *udp_off);
 
@@ -144,6 +150,9 @@ void plx_sim_link_fini(struct plx_simlink *l);
 /** Decides the fate of a frame sent at stamp; m leaves the caller. */
 void plx_sim_link_put(struct plx_sim *sim, struct plx_simq *q, struct rte_mbuf *m,
                       uint64_t stamp);
+
+/** Frees frames that a port without carrier was to send or receive. */
+void plx_sim_link_lose(struct plx_simq *q, struct rte_mbuf **m, uint16_t cnt);
 
 /** Puts a frame behind all impairments, to arrive at at_ns; m leaves the caller. */
 void plx_sim_link_keep(struct plx_simq *q, struct rte_mbuf *m, uint64_t at_ns);

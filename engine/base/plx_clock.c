@@ -14,8 +14,8 @@
 /* 10 ms against reads that are some 50 ns apart: the scale is right to about 10 ppm. */
 #define CALIBRATE_NS (10 * PLX_NS_PER_MS)
 
-static uint64_t
-read_system(void)
+uint64_t
+plx_clock_system_ns(void)
 {
 	struct timespec ts;
 
@@ -46,7 +46,8 @@ read_both(uint64_t *ns, uint64_t *tsc)
 	uint64_t best = UINT64_MAX;
 
 	for (int i = 0; i < 8; i++) {
-		uint64_t before = read_tsc(), now = read_system(), after = read_tsc();
+		uint64_t before = read_tsc(), now = plx_clock_system_ns(),
+		         after = read_tsc();
 
 		if (after - before < best) {
 			best = after - before;
@@ -104,7 +105,7 @@ plx_clock_now(struct plx_clock *c)
 
 	switch (c->kind) {
 	case PLX_CLOCK_SYSTEM:
-		now = read_system();
+		now = plx_clock_system_ns();
 		break;
 	case PLX_CLOCK_TSC:
 		/* 128 bits: 64 would be exhausted after a few seconds. A TSC behind its base

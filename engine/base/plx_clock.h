@@ -29,6 +29,9 @@ struct plx_clock {
 	uint8_t kind;      /**< enum plx_clock_kind in force */
 };
 
+/** plx_clock_system_ns() reads CLOCK_MONOTONIC, ns. Thread: any. Errors: none. */
+uint64_t plx_clock_system_ns(void) PLX_ANY_THREAD;
+
 /**
  * plx_clock_init() prepares a clock; TSC calibration takes about 10 ms. A virtual clock starts
  * at 0.

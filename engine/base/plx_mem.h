@@ -52,6 +52,8 @@ struct plx_numa {
 	/** Asks for pages of a mapping on a node, before they are touched; false = refused. */
 	bool (*bind)(void *arg, void *base, size_t sz, int node);
 	void *arg;
+	/** Node of an EAL lcore; NULL = what EAL says (engine/worker asks). */
+	int (*lcore_node)(void *arg, unsigned lcore);
 };
 
 /**
@@ -76,6 +78,15 @@ int plx_region_map(struct plx_region *r, size_t sz, int node) PLX_ANY_THREAD;
 int plx_region_map_on(struct plx_region *r, size_t sz, int node,
                       const struct plx_numa *numa) PLX_ANY_THREAD;
 
+/**
+ * plx_region_touch() has the kernel supply every page of a region now, so that none is supplied,
+ * zeroed and waited for while packets flow. What the region holds stays.
+ *
+ * @return 0, PLX_E_NOMEM
+ * Thread: any. Owns: nothing. Errors: as returned; the region is whole.
+ */
+int plx_region_touch(const struct plx_region *r) PLX_ANY_THREAD;
+
 /** plx_region_unmap() gives the pages back; a zeroed region is left alone. Thread: any. */
 void plx_region_unmap(struct plx_region *r) PLX_ANY_THREAD;
 
@@ -85,7 +96,8 @@ struct plx_slab_cfg {
 	size_t limit; /**< bytes handed out at most, 0 = region_sz; mapped at most is twice
 			     that and one region, for headers and classes out of balance */
 	size_t region_sz; /**< bytes mapped at a time when it grows; 0 = 4 MiB, least 128 KiB */
-	int node;         /**< NUMA node, -1 none */
+	size_t ready; /**< bytes mapped and touched at once; 0 = a region, not touched */
+	int node;     /**< NUMA node, -1 none */
 	const struct plx_numa *numa; /**< NULL = this machine's; outlives the slab */
 };
 

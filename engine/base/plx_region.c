@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <numa.h>
 #include <numaif.h>
 #include <string.h>
@@ -41,7 +42,7 @@ machine_bind(void *arg, void *base, size_t sz, int node)
 	return rc == 0;
 }
 
-static const struct plx_numa machine = {machine_has_node, machine_bind, NULL};
+static const struct plx_numa machine = {.has_node = machine_has_node, .bind = machine_bind};
 
 static size_t
 round_up(size_t sz, size_t unit)
@@ -153,6 +154,22 @@ int
 plx_region_map(struct plx_region *r, size_t sz, int node)
 {
 	return plx_region_map_on(r, sz, node, NULL);
+}
+
+int
+plx_region_touch(const struct plx_region *r)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	volatile uint8_t *p = r->base;
+
+	if (r->pages == PLX_PAGES_HUGE || madvise(r->base, r->sz, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return PLX_E_NOMEM;
+	/* A kernel before 5.14. */
+	for (size_t i = 0; i < r->sz; i += page)
+		p[i] = p[i];
+	return 0;
 }
 
 void

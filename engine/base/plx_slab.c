@@ -319,11 +319,16 @@ plx_slab_new(struct plx_slab **out, const struct plx_slab_cfg *cfg)
 	if (s->cfg.region_sz < REGION_SZ_LEAST)
 		s->cfg.region_sz = REGION_SZ_LEAST;
 	s->limit = cfg->limit != 0 ? cfg->limit : s->cfg.region_sz;
+	if (s->cfg.ready > 2 * s->limit)
+		s->cfg.ready = 2 * s->limit;
 	s->limit_mapped = 2 * s->limit + s->cfg.region_sz;
 #ifndef PLX_SANITIZE
 	/* The first region is mapped now: a machine without memory says so at start. */
-	if (!grow(s, 0)) {
-		free(s);
+	if (!grow(s, s->cfg.ready > sizeof(struct region_head)
+	                     ? s->cfg.ready - sizeof(struct region_head)
+	                     : 0) ||
+	    (s->cfg.ready > 0 && plx_region_touch(&s->regions->region) != 0)) {
+		plx_slab_free(s);
 		return PLX_E_NOMEM;
 	}
 #endif

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <plx/engine.h>
+#include <plx/embed.h>
 
 #include "plx_ctl.h"
 #include "plx_engine_int.h"
+#include "plx_hostport.h"
 #include "plx_obs.h"
 
 struct plx_conf {
@@ -155,19 +156,22 @@ plx_conf_mem_mb(const struct plx_conf *c, uint16_t attach_cnt, uint32_t depth)
 	return plx_ctl_mem_mb(&c->config, attach_cnt, depth);
 }
 
-int
-plx_engine_open(struct plx_engine **out, const struct plx_conf *c, const char *name,
-                char *err, size_t err_sz)
+/* Takes the host's port, if there is one. */
+static int
+open_engine(struct plx_engine **out, const struct plx_conf *c, const char *name,
+            const struct plx_embed_port *host, char *err, size_t err_sz)
 {
-	const struct plx_ctl_opts o = {
+	struct plx_ctl_opts o = {
 	        .name = name,
 	        .serve = c->serve,
 	        .dial = c->dial,
 	        .listen_port = c->listen_port,
+	        .hosted = host != NULL,
 	        .proto = c->proto,
 	        .proto_cnt = c->proto_cnt,
 	};
 	struct plx_errtext why;
+	int rc = 0;
 
 	*out = NULL;
 	if (c->proto_cnt == 0 || (!c->serve && !c->dial)) {
@@ -181,7 +185,28 @@ plx_engine_open(struct plx_engine **out, const struct plx_conf *c, const char *n
 		snprintf(err, err_sz, "%s", why.s);
 		return PLX_E_CONFIG;
 	}
+	if (host != NULL)
+		rc = plx_hostport_new(&o.pio, host, (uint16_t)c->config.workers.count);
+	if (rc != 0) {
+		snprintf(err, err_sz, "the host's port %s",
+		         rc == PLX_E_INVAL ? "names no pool" : "finds no memory");
+		return rc == PLX_E_INVAL ? PLX_E_CONFIG : rc;
+	}
 	return plx_ctl_make_engine(out, &c->config, &o, err, err_sz);
+}
+
+int
+plx_engine_open(struct plx_engine **out, const struct plx_conf *c, const char *name,
+                char *err, size_t err_sz)
+{
+	return open_engine(out, c, name, NULL, err, err_sz);
+}
+
+int
+plx_embed_open(struct plx_engine **out, const struct plx_conf *c, const char *name,
+               const struct plx_embed_port *port, char *err, size_t err_sz)
+{
+	return open_engine(out, c, name, port, err, err_sz);
 }
 
 uint64_t

@@ -14,6 +14,8 @@
 #include "plx_engine_int.h"
 #include "plx_ethdev.h"
 #include "plx_log.h"
+#include "plx_place.h"
+#include "plx_tel.h"
 #include "plx_text.h"
 
 #define SECRET_SZ  64
@@ -178,12 +180,15 @@ plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt, uint32_t depth
 
 static int
 open_port(struct plx_pio **out, const struct plx_config_port *p,
-          const struct plx_engine_cfg *ec, char *err, size_t err_sz)
+          const struct plx_engine_cfg *ec, const struct plx_ctl_opts *o, char *err,
+          size_t err_sz)
 {
 	struct plx_ethdev_cfg e;
 
 	fill_ethdev(&e, p, ec->worker_cnt);
 	e.prefix = ec->name;
+	e.stop = o->stop;
+	e.stop_arg = o->stop_arg;
 	if (e.device_cnt == 0)
 		return fail(
 		        err, err_sz, PLX_E_CONFIG, "port",
@@ -235,6 +240,9 @@ or_null(const char *s)
 	return s != NULL && s[0] != '\0' ? s : NULL;
 }
 
+/* Tickets of a client, per worker. */
+#define TICKETS_KEPT 64
+
 static void
 fill_tls(struct plx_engine_cfg *ec, const struct plx_config *cfg,
          const struct plx_ctl_opts *o)
@@ -249,22 +257,27 @@ fill_tls(struct plx_engine_cfg *ec, const struct plx_config *cfg,
 		ec->tls_server.key_file = or_null(cfg->tls.key);
 	}
 	ec->tls_server.groups = or_null(cfg->quic.groups);
+	ec->tls_server.no_tickets = cfg->quic.tickets == 0;
+	ec->tls_server.tickets = (uint8_t)cfg->quic.tickets;
+	ec->early_data = cfg->quic.early_data;
+	ec->tls_client.keep_tickets = cfg->quic.resume;
+	ec->quic.tickets_kept = cfg->quic.resume ? TICKETS_KEPT : 0;
 	ec->tls_client.groups = or_null(cfg->quic.groups);
 	ec->tls_client.ca_file = o->ca_file != NULL ? o->ca_file : or_null(cfg->tls.ca);
 	ec->keylog = or_null(cfg->tls.keylog);
 }
 
+/* Behind the ports: their node decides. */
 static int
 choose_lcores(struct plx_engine_cfg *ec, uint16_t skip, char *err, size_t err_sz)
 {
-	unsigned lcore, n = 0, found = 0;
+	unsigned lcore, found = 0, cnt = 0, from[RTE_MAX_LCORE];
 
-	RTE_LCORE_FOREACH_WORKER (lcore) {
-		if (found++ < skip || n >= ec->worker_cnt)
-			continue;
-		ec->lcore[n++] = lcore;
-	}
-	if (n == ec->worker_cnt)
+	RTE_LCORE_FOREACH_WORKER (lcore)
+		if (found++ >= skip)
+			from[cnt++] = lcore;
+	if (plx_place_pick(ec->lcore, ec->worker_cnt, from, cnt,
+	                   plx_place_node_of(ec->pio, ec->port_cnt), ec->numa))
 		return 0;
 	snprintf(
 	        err, err_sz,
@@ -283,16 +296,22 @@ open_ports(struct plx_engine_cfg *ec, const struct plx_config *cfg,
 	if (o->pio != NULL) {
 		ec->pio[0] = o->pio;
 		ec->port_cnt = 1;
-		return fill_net(&ec->net[0], NULL, o, err, err_sz);
 	}
+	if (o->pio != NULL && !o->hosted)
+		return fill_net(&ec->net[0], NULL, o, err, err_sz);
+	if (cfg->port_cnt == 0 && o->hosted)
+		return fail(err, err_sz, PLX_E_CONFIG, "the host's port",
+		            "has no address; set ports[0].addresses");
 	if (cfg->port_cnt == 0)
 		return fail(err, err_sz, PLX_E_CONFIG, "no port",
 		            "name a device, e.g. --port-vdev net_af_packet0,iface=eth0 "
 		            "--port-addresses 192.0.2.10/24");
+	if (o->hosted)
+		return fill_net(&ec->net[0], &cfg->ports[0], o, err, err_sz);
 	for (uint32_t p = 0; rc == 0 && p < cfg->port_cnt && p < PLX_PORTS_MAX; p++) {
 		rc = fill_net(&ec->net[p], &cfg->ports[p], o, err, err_sz);
 		if (rc == 0)
-			rc = open_port(&ec->pio[p], &cfg->ports[p], ec, err, err_sz);
+			rc = open_port(&ec->pio[p], &cfg->ports[p], ec, o, err, err_sz);
 		if (rc == 0)
 			ec->port_cnt++;
 	}
@@ -321,16 +340,21 @@ plx_ctl_make_engine(struct plx_engine **out, const struct plx_config *cfg,
 	if (o->name != NULL)
 		snprintf(ec.name, sizeof(ec.name), "%s", o->name);
 	ec.worker_cnt = (uint16_t)cfg->workers.count;
+	ec.numa = o->numa;
 	ec.idle = cfg->workers.idle;
 	ec.empty_polls = cfg->workers.empty_polls;
 	ec.proto_cnt = o->proto != NULL ? o->proto_cnt : 1;
 	memcpy(ec.proto, o->proto != NULL ? o->proto : &h3, ec.proto_cnt * sizeof(h3));
+	ec.watch = &plx_tel_watch;
 	fill_tls(&ec, cfg, o);
-	rc = fill_quic(&ec, &cfg->quic, err, err_sz);
+	rc = plx_ctl_check_mem(cfg, plx_ctl_mem_mb(cfg, 1, 0), err, err_sz);
 	if (rc == 0)
-		rc = choose_lcores(&ec, o->first_lcore, err, err_sz);
+		rc = fill_quic(&ec, &cfg->quic, err, err_sz);
+	ec.hosted = o->hosted;
 	if (rc == 0)
 		rc = open_ports(&ec, cfg, o, err, err_sz);
+	if (rc == 0 && !o->hosted)
+		rc = choose_lcores(&ec, o->first_lcore, err, err_sz);
 	if (rc == 0) {
 		rc = plx_engine_new(out, &ec, err, err_sz); /* takes the ports */
 	} else {
@@ -469,8 +493,9 @@ print_hints(const struct plx_config_port *p, FILE *f)
 		fprintf(f,
 		        "%s has %u receive queues and %u net_af_xdp device%s: packets on the others "
 		        "go to the kernel; add devices with start_queue=%u.., or run `ethtool -L %s "
-		        "rx %u` (combined %u on a NIC)\n",
-		        iface, rxq, xdp, xdp == 1 ? "" : "s", xdp, iface, xdp, xdp);
+		        "rx %u` (combined %u on a NIC; the other end of a veth then needs `tx "
+		        "%u`)\n",
+		        iface, rxq, xdp, xdp == 1 ? "" : "s", xdp, iface, xdp, xdp, xdp);
 }
 
 void

@@ -22,6 +22,7 @@
 
 #include "plx_config.h"
 
+struct plx_numa;
 struct plx_pio;
 struct plx_engine_proto;
 
@@ -33,11 +34,16 @@ struct plx_ctl_opts {
 	uint16_t listen_port; /**< host order, with serve */
 	const char *cert_pem, *key_pem; /**< instead of config.tls.cert and .key */
 	const char *ca_file;            /**< instead of config.tls.ca */
-	uint16_t first_lcore; /**< worker lcores of EAL to skip: a second engine */
+	uint16_t first_lcore;        /**< worker lcores of EAL to skip: a second engine */
+	const struct plx_numa *numa; /**< where lcores are; NULL = this machine */
 	/** Ports given instead of config.ports (the simulated wire); owned by the engine after. */
 	struct plx_pio *pio;
-	const char *address; /**< of that port, "192.0.2.1/24" */
+	bool hosted; /**< that port is a plx_hostport; its addresses are those of config.ports[0] */
+	const char *address; /**< of that port, "192.0.2.1/24", unless hosted */
 	bool wire;           /**< that port has no neighbours to resolve */
+	/** Asked while a port waits for its link: true ends that, PLX_E_INTERRUPTED; or NULL. */
+	bool (*stop)(void *arg);
+	void *stop_arg;
 	/** Who speaks what; NULL = HTTP/3 over rings. */
 	const struct plx_engine_proto *proto;
 	uint16_t proto_cnt;
@@ -61,12 +67,31 @@ uint32_t plx_ctl_mem_mb(const struct plx_config *cfg, uint16_t attach_cnt, uint3
         PLX_ANY_THREAD;
 
 /**
+ * plx_ctl_conns_mb() is what connections and receive buffers of all workers may take at most,
+ * plx_ctl_machine_mb() what there is: main memory, or the limit of the control group, MiB.
+ * Thread: any. Owns: nothing. Errors: none.
+ */
+uint64_t plx_ctl_conns_mb(const struct plx_config *cfg) PLX_ANY_THREAD;
+uint64_t plx_ctl_machine_mb(void) PLX_ANY_THREAD;
+
+/**
+ * plx_ctl_check_mem() compares the two; plx_ctl_open() begins with it.
+ *
+ * @param packet_mb  taken beside, as plx_ctl_mem_mb()
+ * @param err        [out] one sentence with the key, both numbers, and the value that fits
+ * @return 0, PLX_E_NOMEM
+ * Thread: any. Owns: nothing. Errors: as returned.
+ */
+int plx_ctl_check_mem(const struct plx_config *cfg, uint32_t packet_mb, char *err,
+                      size_t err_sz) PLX_ANY_THREAD;
+
+/**
  * plx_ctl_open() brings up the ports and makes an engine that speaks HTTP/3 over rings.
  *
  * @param err  [out] one sentence with the fix; for a port that lacks something required, the
  *             start-up table behind it
  * @return 0; PLX_E_CONFIG, PLX_E_CERT, PLX_E_TLS (exit code 2), PLX_E_DEVICE, PLX_E_NOENT,
- *         PLX_E_PERM, PLX_E_UNSUPPORTED (3), PLX_E_NOMEM
+ *         PLX_E_PERM, PLX_E_UNSUPPORTED (3), PLX_E_NOMEM, PLX_E_INTERRUPTED (opts.stop)
  * Thread: main, after rte_eal_init(). Owns: caller closes. Errors: nothing is left behind.
  */
 int plx_ctl_open(struct plx_ctl **out, const struct plx_config *cfg,

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
 #include "plx_bug.h"
 #include "plx_h3_pvt.h"
 
@@ -99,6 +101,25 @@ refuse(struct plx_h3 *h, struct plx_h3_stream *s, size_t rest, uint64_t code)
 	return 0;
 }
 
+/* Methods that change nothing (RFC 9110 section 9.2.1), of those that anybody uses. */
+static bool
+is_safe(const struct plx_h3_head *head)
+{
+	static const char *const safe[] = {"GET", "HEAD", "OPTIONS"};
+
+	for (uint16_t i = 0; i < head->cnt; i++) {
+		const struct plx_h3_field *f = &head->field[i];
+
+		if (f->name_len != 7 || memcmp(f->name, ":method", 7) != 0)
+			continue;
+		for (size_t k = 0; k < sizeof(safe) / sizeof(safe[0]); k++)
+			if (f->value_len == strlen(safe[k]) &&
+			    memcmp(f->value, safe[k], f->value_len) == 0)
+				return true;
+	}
+	return false;
+}
+
 /* What nghttp3 found in the bytes that the gate let pass. */
 
 int
@@ -114,6 +135,13 @@ plx_h3_got_head(struct plx_h3 *h, struct plx_h3_stream *s, bool fin)
 		if (h->requests_max && h->requests >= h->requests_max)
 			return plx_h3_fail(h, PLX_H3_NO_ERROR, "request limit");
 		h->requests++;
+		/* RFC 8470: early data may be somebody's recording. The code says that nothing
+		 * was done, so that the client asks again. */
+		if (h->early && !is_safe(s->sect->head)) {
+			plx_h3_section_give(h, s);
+			plx_h3_kill(h, s, PLX_H3_REQUEST_REJECTED);
+			return 0;
+		}
 		s->known = true;
 		plx_h3_count(h, PLX_COUNT_h3_requests);
 	} else if (s->sect->head->status >= 200) {
@@ -610,9 +638,14 @@ static int
 on_conn_established(void *app, struct plx_conn *c, void **ctx)
 {
 	const struct plx_h3_cfg *cfg = app;
-	struct plx_h3 *h = plx_slab_calloc(cfg->slab, 1, sizeof(*h));
+	struct plx_h3 *h = *ctx;
 	int err;
 
+	if (h) {
+		h->early = false;
+		return 0;
+	}
+	h = plx_slab_calloc(cfg->slab, 1, sizeof(*h));
 	if (!h)
 		return PLX_E_NOMEM;
 	h->conn = c;
@@ -636,6 +669,25 @@ on_conn_established(void *app, struct plx_conn *c, void **ctx)
 	plx_conn_want_write(c);
 	*ctx = h;
 	return 0;
+}
+
+/* A client would have to remember the settings of the server: it sends no early data. */
+static int
+on_conn_early(void *app, struct plx_conn *c, void **ctx)
+{
+	int err = PLX_E_UNSUPPORTED;
+
+	if (plx_conn_is_server(c))
+		err = on_conn_established(app, c, ctx);
+	if (!err)
+		((struct plx_h3 *)*ctx)->early = true;
+	return err;
+}
+
+static void
+on_early_rejected(void *ctx)
+{
+	(void)ctx;
 }
 
 struct closing {
@@ -670,6 +722,8 @@ on_conn_closed(void *ctx, const struct plx_close_info *why)
 
 const struct plx_app plx_h3_inline = {
         .name = "h3",
+        .on_conn_early = on_conn_early,
+        .on_early_rejected = on_early_rejected,
         .on_conn_established = on_conn_established,
         .on_stream_data = on_stream_data,
         .on_stream_acked = on_stream_acked,

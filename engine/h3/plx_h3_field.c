@@ -82,12 +82,10 @@ value_ok(const char *p, uint32_t len)
 	return true;
 }
 
+/* Letters, digits and these marks; not empty. */
 static bool
-authority_ok(const struct plx_h3_field *f)
+chars_ok(const struct plx_h3_field *f, const char *marks)
 {
-	/* RFC 3986 section 3.2 without "@": user information is not allowed (9114, 4.3.1). */
-	static const char marks[] = "!$%&'()*+,-.:;=[]_~";
-
 	for (uint32_t i = 0; i < f->value_len; i++) {
 		uint8_t c = (uint8_t)f->value[i];
 
@@ -95,34 +93,25 @@ authority_ok(const struct plx_h3_field *f)
 			return false;
 	}
 	return f->value_len > 0;
+}
+
+/* RFC 3986 section 3.2 without "@": user information is not allowed (9114, 4.3.1). */
+static bool
+authority_ok(const struct plx_h3_field *f)
+{
+	return chars_ok(f, "!$%&'()*+,-.:;=[]_~");
 }
 
 static bool
 scheme_ok(const struct plx_h3_field *f)
 {
-	if (f->value_len == 0 || !is_alpha((uint8_t)f->value[0]))
-		return false;
-	for (uint32_t i = 1; i < f->value_len; i++) {
-		uint8_t c = (uint8_t)f->value[i];
-
-		if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '-' && c != '.')
-			return false;
-	}
-	return true;
+	return chars_ok(f, "+-.") && is_alpha((uint8_t)f->value[0]);
 }
 
 static bool
 method_ok(const struct plx_h3_field *f)
 {
-	static const char marks[] = "!#$%&'*+-.^_`|~";
-
-	for (uint32_t i = 0; i < f->value_len; i++) {
-		uint8_t c = (uint8_t)f->value[i];
-
-		if (!is_alpha(c) && !is_digit(c) && (!c || !strchr(marks, c)))
-			return false;
-	}
-	return f->value_len > 0;
+	return chars_ok(f, "!#$%&'*+-.^_`|~");
 }
 
 static bool

@@ -192,6 +192,7 @@ struct plx_h3 {
 	bool starved;                 /**< a body had nothing to give during this write */
 	bool closing;                 /**< plx_conn_close() was called */
 	bool server;
+	bool early; /**< server: the handshake is not complete, what comes is early data */
 	struct plx_h3_stream *todo; /**< cancelled inside a callback */
 	struct plx_h3_stream *over; /**< its on_closed is being called */
 	nghttp3_vec vec[PLX_H3_TX_VEC];

@@ -9,8 +9,6 @@
 
 #include "plx_h3_ring_pvt.h"
 
-#define SEND_HIGH_DEFAULT (256u << 10)
-
 /* struct plx_h3_app. */
 
 static int
@@ -269,29 +267,13 @@ cmd_response(struct ring_conn *c, struct ring_stream *s, const struct plx_cmd *c
 static int
 cmd_body(struct ring_conn *c, struct ring_stream *s, const struct plx_cmd *cmd)
 {
-	bool fin = cmd->flags & PLX_CMD_FLAG_FIN;
-	struct plx_sbuf *b = cmd->ptr, *empty = NULL;
 	int err;
 
 	if (s->tx_off || s->sq.fin)
 		return PLX_E_STREAM_CLOSED;
-	if (!b && !fin)
-		return PLX_E_INVAL;
-	if (b) {
-		b->conn = c->rc.id;
-		b->stream_id = s->id;
-		b->acked = 0;
-		b->next = NULL;
-		/* No acknowledgement would ever name an empty buffer. */
-		if (b->len == 0) {
-			empty = b;
-			b = NULL;
-		}
-	}
-	err = b || fin ? plx_sendq_append(&s->sq, b, fin) : 0;
+	err = plx_ringconn_queue(&c->rc, &s->sq, cmd);
 	if (err)
 		return err;
-	plx_appside_done(c->rc.side, empty);
 	if (plx_sendq_pending(&s->sq) > c->send_high)
 		s->full = true;
 	/* The buffer is ours now, also when the connection is about to end. */
@@ -319,19 +301,11 @@ conn_cmd(struct plx_ringconn *rc, const struct plx_cmd *cmd)
 	if (!c->h)
 		return PLX_E_CLOSED;
 	switch (cmd->type) {
-	case PLX_CMD_CLOSE:
-		plx_conn_close(rc->conn, cmd->code, NULL);
-		return 0;
 	case PLX_CMD_H3_GOAWAY:
 		return plx_h3_goaway(c->h);
 	case PLX_CMD_H3_REQUEST:
 		return cmd_request(c, cmd);
 	case PLX_CMD_SET_USER:
-		if (cmd->stream_id == -1) {
-			rc->user = cmd->user;
-			return 0;
-		}
-		break;
 	case PLX_CMD_H3_RESPONSE:
 	case PLX_CMD_H3_BODY:
 	case PLX_CMD_H3_CANCEL:
@@ -380,19 +354,20 @@ static const struct plx_ringapp_ops ring_ops = {
 /* struct plx_app: everything goes to plx_h3_inline. */
 
 static int
-on_conn_established(void *app, struct plx_conn *conn, void **ctx)
+begin(void *app, struct plx_conn *conn, void **ctx,
+      int (*h3_begin)(void *app, struct plx_conn *c, void **ctx))
 {
 	const struct plx_ringapp_cfg *cfg = app;
 	struct plx_appside *side = cfg->pick(cfg->pick_arg, conn);
 	struct ring_conn *c;
-	void *h;
+	void *h = NULL;
 	int err = PLX_E_NOMEM;
 
 	if (!side)
 		return PLX_E_REFUSED;
 	c = plx_slab_calloc(side->slab, 1, sizeof(*c));
 	if (c) {
-		c->send_high = cfg->send_high ? cfg->send_high : SEND_HIGH_DEFAULT;
+		c->send_high = plx_ringapp_send_high(cfg);
 		c->cfg = (struct plx_h3_cfg){
 		        .app = &ring_app,
 		        .arg = c,
@@ -406,7 +381,7 @@ on_conn_established(void *app, struct plx_conn *conn, void **ctx)
 		if (cfg->field_section_max &&
 		    cfg->field_section_max < c->cfg.field_section_max)
 			c->cfg.field_section_max = cfg->field_section_max;
-		err = plx_h3_inline.on_conn_established(&c->cfg, conn, &h);
+		err = h3_begin(&c->cfg, conn, &h);
 	}
 	if (err == 0) {
 		plx_ringconn_init(&c->rc, &ring_ops, cfg, side, conn);
@@ -414,13 +389,32 @@ on_conn_established(void *app, struct plx_conn *conn, void **ctx)
 		return 0;
 	}
 	plx_slab_release(side->slab, c);
-	/* A dial is answered exactly once, and on_failed will not be called any more. */
-	if (!plx_conn_is_server(conn))
-		plx_appside_dial_failed(side,
-		                        cfg->user ? cfg->user(cfg->pick_arg, conn)
-		                                  : plx_conn_user(conn),
-		                        &(struct plx_close_info){.by = PLX_CLOSE_REFUSED});
+	plx_ringapp_refused(cfg, side, conn);
 	return err;
+}
+
+static int
+on_conn_early(void *app, struct plx_conn *conn, void **ctx)
+{
+	return begin(app, conn, ctx, plx_h3_inline.on_conn_early);
+}
+
+static int
+on_conn_established(void *app, struct plx_conn *conn, void **ctx)
+{
+	struct ring_conn *c = *ctx;
+	void *h;
+
+	if (!c)
+		return begin(app, conn, ctx, plx_h3_inline.on_conn_established);
+	h = c->h;
+	return plx_h3_inline.on_conn_established(&c->cfg, conn, &h);
+}
+
+static void
+on_early_rejected(void *ctx)
+{
+	(void)ctx;
 }
 
 static struct plx_h3 *
@@ -506,6 +500,8 @@ ring_conn_closed(void *ctx, const struct plx_close_info *why)
 
 const struct plx_app plx_h3_ring = {
         .name = "h3",
+        .on_conn_early = on_conn_early,
+        .on_early_rejected = on_early_rejected,
         .on_conn_established = on_conn_established,
         .on_stream_data = ring_data,
         .on_stream_acked = ring_acked,

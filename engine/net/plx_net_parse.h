@@ -62,14 +62,14 @@ enum plx_net_kind {
 };
 
 struct plx_net_pkt {
-	uint8_t kind;    /**< enum plx_net_kind */
-	uint8_t family;  /**< enum plx_family */
-	uint8_t ecn;     /**< 0..3 */
-	uint8_t ttl;     /**< time to live, hop limit; 1..255 */
-	uint16_t drop;   /**< enum plx_drop */
-	bool mcast;      /**< ICMPv6 to ff02::1 or a solicited-node group of ours */
-	bool src_none;   /**< ICMPv6 from :: (duplicate address detection) */
-	bool src_ours;   /**< with NET_SRC: the source is an address of ours */
+	uint8_t kind;   /**< enum plx_net_kind */
+	uint8_t family; /**< enum plx_family */
+	uint8_t ecn;    /**< 0..3 */
+	uint8_t ttl;    /**< time to live, hop limit; 1..255 */
+	uint16_t drop;  /**< enum plx_drop */
+	bool mcast;     /**< ICMPv6 to ff02::1 or a solicited-node group of ours */
+	bool src_none;  /**< ICMPv6 from :: (duplicate address detection) */
+	bool src_ours;  /**< with NET_SRC: the source is an address of ours */
 	bool partial; /**< with NET_UDP_CKSUM: the field holds the pseudo header's sum only,
 			      as a kernel leaves it for a device to finish */
 	/*

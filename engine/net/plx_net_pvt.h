@@ -83,7 +83,8 @@ struct plx_net {
 	uint16_t txq_cnt;
 	uint16_t refused_cnt; /* the first frames of txq, refused at refused_ns */
 	uint64_t refused_ns;
-	uint64_t stall_ns; /* since then the port took nothing it was offered; 0 = it takes */
+	uint64_t
+	        stall_ns; /* since then the port took nothing it was offered; 0 = it takes */
 	struct rte_mbuf *txq[PLX_NET_TXQ];
 	uint16_t txq_len[PLX_NET_TXQ];
 

@@ -63,6 +63,13 @@ struct plx_pio_stats {
 	uint64_t rx_errors, tx_errors;
 };
 
+/** Source ports a client may choose from. */
+struct plx_pio_ports {
+	uint16_t first, last; /**< host order, first <= last */
+	uint16_t modulo;      /**< only ports with port % modulo == rest; 0 and 1 = all */
+	uint16_t rest;
+};
+
 struct plx_pio_ops {
 	const char *name;
 
@@ -76,6 +83,13 @@ struct plx_pio_ops {
 	 */
 	uint16_t (*tx_burst)(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m,
 	                     uint16_t cnt);
+
+	/**
+	 * A source port so that replies to path (local.port_be is ignored) land on the queue; NULL
+	 * where any port will do or nobody knows. As plx_pio_pick_port(). Any thread.
+	 */
+	int (*pick_port)(const struct plx_pio *p, const struct plx_path *path,
+	                 uint16_t queue, const struct plx_pio_ports *range, uint64_t seed);
 
 	/** Link state now. Main thread. */
 	int (*link)(struct plx_pio *p, struct plx_pio_link *out);
@@ -127,5 +141,41 @@ plx_pio_tx(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m, uint16_t cnt)
 {
 	return p->ops->tx_burst(p, queue, m, cnt);
 }
+
+/**
+ * plx_pio_predict_queue() computes the queue on which a port receives a UDP flow, from key
+ * and indirection table.
+ *
+ * @param path  both ends as we see them: packets come from path->remote to path->local
+ * @return queue, or PLX_E_UNSUPPORTED when the port does not hash with a known key and table,
+ *         PLX_E_INVAL when the families differ or the key is too short for the family
+ *
+ * Thread: any.
+ * Owns:   nothing.
+ * Errors: as returned.
+ * Cost:   about 100 ns for IPv4; not for every packet.
+ */
+int plx_pio_predict_queue(const struct plx_steer_plan *plan, const struct plx_path *path)
+        PLX_ANY_THREAD;
+
+/**
+ * plx_pio_pick_port() chooses a source port so that replies land on a queue. It walks the
+ * range by an odd stride: neighbouring ports share low bits of the hash and would need twice
+ * the tries.
+ *
+ * @param path   local.port_be is ignored
+ * @param queue  where replies must land
+ * @param range  ports to choose from
+ * @param seed   start and stride; another seed gives another port
+ * @return port in host order, PLX_E_UNSUPPORTED, PLX_E_INVAL as above, PLX_E_NOENT when no port
+ *         of the range leads there
+ *
+ * Thread: any.
+ * Owns:   nothing.
+ * Errors: as returned.
+ */
+int plx_pio_pick_port(const struct plx_steer_plan *plan, const struct plx_path *path,
+                      uint16_t queue, const struct plx_pio_ports *range, uint64_t seed)
+        PLX_ANY_THREAD;
 
 #endif

@@ -32,6 +32,10 @@
 	X(handshakes_done,    "handshakes completed")                                          \
 	X(handshakes_failed,  "handshakes failed")                                             \
 	X(conns_closed,       "connections that ended")                                        \
+	X(sessions_resumed,   "handshakes with a session ticket")                              \
+	X(early_accepted,     "connections whose early data (0-RTT) was taken")                \
+	X(early_rejected,     "connections whose early data was offered and not taken")        \
+	X(early_replays,      "of these, with a ticket that was used before or is too old")    \
 	X(retries_sent,       "Retry packets sent")                                            \
 	X(vn_sent,            "Version Negotiation packets sent")                              \
 	X(resets_sent,        "stateless resets sent")                                         \
@@ -45,6 +49,10 @@
 	X(events_deferred,    "events that waited because the ring was full")                  \
 	X(cmds,               "commands taken from application cores")                         \
 	X(timers_fired,       "connection timers fired")                                       \
+	X(link_downs,         "times that a port lost its link")                                \
+	X(link_ups,           "times that a port had its link again")                           \
+	X(tx_stalls,          "times that a port took nothing for 100 ms")                      \
+	X(conns_held,         "times that a connection began to wait for its port's link")      \
 	X(h3_requests,        "HTTP/3 requests")                                               \
 	X(h3_errors,          "HTTP/3 connection or stream errors")
 /* clang-format on */

@@ -34,9 +34,9 @@ plx_conn_notify(struct plx_conn *c)
 		c->app = NULL;
 		if (app->on_conn_closed != NULL)
 			app->on_conn_closed(c->ctx, &c->why);
-	} else if (c->on_failed != NULL && c->state == PLX_CONN_HANDSHAKE) {
-		c->on_failed(c->on_failed_arg, c->user, &c->why);
 	}
+	if (c->on_failed != NULL && c->state == PLX_CONN_HANDSHAKE)
+		c->on_failed(c->on_failed_arg, c->user, &c->why);
 	c->ctx = NULL;
 }
 
@@ -73,6 +73,10 @@ static void
 linger(struct plx_conn *c, enum plx_conn_state state)
 {
 	uint64_t until = c->q->now + 3 * ngtcp2_conn_get_pto(c->nc);
+
+	/* Who let a handshake run out sends nothing more, or is nobody: no slot is kept for it. */
+	if (c->why.by == PLX_CLOSE_HANDSHAKE_TIMEOUT)
+		until = c->q->now;
 
 	plx_conn_drop(c);
 	plx_conn_set_state(c, state);
@@ -130,6 +134,17 @@ silent(struct plx_conn *c, enum plx_close_by by)
 	plx_conn_free(c);
 }
 
+/* The peer learns that it took too long (S2-33), as far as its address may be written to. */
+static void
+handshake_timeout(struct plx_conn *c)
+{
+	ngtcp2_ccerr_set_transport_error(&c->ccerr, NGTCP2_APPLICATION_ERROR, NULL, 0);
+	set_why(c, PLX_CLOSE_HANDSHAKE_TIMEOUT, NGTCP2_APPLICATION_ERROR, NULL, 0);
+	c->close_wanted = true;
+	plx_conn_notify(c);
+	plx_tx_join(c);
+}
+
 /* We close: what stands in the frame, and what the application is told. */
 static void
 local_error(struct plx_conn *c, int liberr)
@@ -170,7 +185,7 @@ plx_conn_fail(struct plx_conn *c, int liberr)
 		silent(c, PLX_CLOSE_IDLE);
 		return;
 	case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
-		silent(c, PLX_CLOSE_HANDSHAKE_TIMEOUT);
+		handshake_timeout(c);
 		return;
 	case NGTCP2_ERR_DROP_CONN:
 	case NGTCP2_ERR_RETRY:

@@ -42,7 +42,27 @@ plx_conn_new_cid(struct plx_conn *c, ngtcp2_cid *cid, uint8_t token[16])
 void
 plx_conn_rearm(struct plx_conn *c)
 {
-	plx_timer_set(c, ngtcp2_conn_get_expiry(c->nc));
+	uint64_t when = ngtcp2_conn_get_expiry(c->nc), due = plx_tls_due(c);
+
+	if (plx_unlikely(c->nudges > 0) && c->nudge_ns < due)
+		due = c->nudge_ns;
+	plx_timer_set(c, due < when ? due : when);
+}
+
+int
+plx_conn_begin_early(struct plx_conn *c)
+{
+	const struct plx_app *app = c->proto->app;
+	void *ctx = NULL;
+	int rc;
+
+	/* It may open streams at once. */
+	c->app = app;
+	rc = app->on_conn_early(c->proto->arg, c, &ctx);
+	if (rc < 0)
+		c->app = NULL;
+	c->ctx = ctx;
+	return rc < 0 ? rc : 0;
 }
 
 /* ngtcp2's callbacks. A negative answer of an application becomes CALLBACK_FAILURE. */
@@ -74,7 +94,7 @@ cb_handshake_completed(ngtcp2_conn *nc, void *user)
 {
 	struct plx_conn *c = user;
 	struct plx_quic *q = c->q;
-	void *ctx = NULL;
+	void *ctx = c->ctx;
 
 	if (c->proto == NULL || c->proto->app->on_conn_established == NULL)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
@@ -332,7 +352,7 @@ plx_conn_open_stream(struct plx_conn *c, bool bidi, int64_t *id)
 {
 	int rv;
 
-	if (c->state != PLX_CONN_OPEN || c->close_wanted)
+	if ((c->state != PLX_CONN_OPEN && c->app == NULL) || c->close_wanted)
 		return PLX_E_CLOSED;
 	rv = bidi ? ngtcp2_conn_open_bidi_stream(c->nc, id, NULL)
 	          : ngtcp2_conn_open_uni_stream(c->nc, id, NULL);
@@ -444,6 +464,8 @@ plx_conn_get_info(const struct plx_conn *c, struct plx_conn_info *out)
 	out->handshake_ns = c->handshake_ns;
 	out->version = c->version;
 	out->is_server = c->is_server;
+	out->resumed = c->resumed;
+	out->early_data = c->is_server ? c->early : c->early_ok;
 	if (c->proto != NULL)
 		strncpy(out->alpn, c->proto->alpn, sizeof(out->alpn) - 1);
 	if (c->sni != NULL)

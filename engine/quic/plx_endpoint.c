@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plx_endpoint_pvt.h"
+#include "plx_spent.h"
 
 /* Life of an endpoint, and what drives it: datagrams, timers, batches. */
 
@@ -67,25 +68,49 @@ copy_alpn(struct plx_endpoint *ep)
 	return ep->proto_cnt > 0 ? 0 : PLX_E_CONFIG;
 }
 
+/** Places of an endpoint's own register of used tickets: 64 KiB. */
+#define SPENT_PLACES 16384
+
+static int
+make_tls_server(struct plx_endpoint *ep, char *err, size_t err_sz)
+{
+	const struct plx_endpoint_server *s = ep->cfg.server;
+	struct plx_tls_cfg tc = {
+	        .server = true,
+	        .cert_file = s->cert_file,
+	        .key_file = s->key_file,
+	        .cert_pem = s->cert_pem,
+	        .key_pem = s->key_pem,
+	        .no_tickets = s->no_tickets,
+	        .tickets = s->tickets,
+	        .ticket_secret = s->ticket_secret,
+	        .ticket_secret_len = s->ticket_secret_len,
+	        .rand = ep->cfg.has_seed ? &ep->rand : NULL,
+	};
+
+	if (s->early_data) {
+		tc.spent = s->spent;
+		if (tc.spent == NULL)
+			tc.spent = ep->spent = plx_spent_new(SPENT_PLACES, &ep->rand);
+		if (tc.spent == NULL)
+			return PLX_E_NOMEM;
+	}
+	return plx_tls_new(&ep->tls_server, &tc, err, err_sz);
+}
+
 static int
 make_tls(struct plx_endpoint *ep, char *err, size_t err_sz)
 {
-	const struct plx_endpoint_server *s = ep->cfg.server;
 	const struct plx_endpoint_client *c = ep->cfg.client;
-	struct plx_tls_cfg tc = {.rand = ep->cfg.has_seed ? &ep->rand : NULL};
 	int rc = 0;
 
-	if (s != NULL) {
-		tc.server = true;
-		tc.cert_file = s->cert_file;
-		tc.key_file = s->key_file;
-		tc.cert_pem = s->cert_pem;
-		tc.key_pem = s->key_pem;
-		tc.no_tickets = s->no_tickets;
-		rc = plx_tls_new(&ep->tls_server, &tc, err, err_sz);
-	}
+	if (ep->cfg.server != NULL)
+		rc = make_tls_server(ep, err, err_sz);
 	if (rc == 0 && c != NULL) {
-		tc = (struct plx_tls_cfg){.ca_file = c->ca_file, .rand = tc.rand};
+		struct plx_tls_cfg tc = {.ca_file = c->ca_file,
+		                         .keep_tickets = c->tickets,
+		                         .rand = ep->cfg.has_seed ? &ep->rand : NULL};
+
 		rc = plx_tls_new(&ep->tls_client, &tc, err, err_sz);
 	}
 	PLX_ACT_AS_WORKER();
@@ -206,6 +231,21 @@ make(struct plx_endpoint *ep, char *err, size_t err_sz)
 	return rc;
 }
 
+struct plx_spent *
+plx_endpoint_spent_new(uint32_t places)
+{
+	struct plx_rand rand;
+
+	plx_rand_system(&rand);
+	return plx_spent_new(places, &rand);
+}
+
+void
+plx_endpoint_spent_free(struct plx_spent *spent)
+{
+	plx_spent_free(spent);
+}
+
 int
 plx_endpoint_new(struct plx_endpoint **out, const struct plx_endpoint_cfg *cfg, char *err,
                  size_t err_sz)
@@ -251,6 +291,7 @@ plx_endpoint_free(struct plx_endpoint *ep)
 		plx_ep_sendq_fini(ep);
 	plx_tls_free(ep->tls_server);
 	plx_tls_free(ep->tls_client);
+	plx_spent_free(ep->spent);
 	if (ep->crypt != NULL)
 		plx_crypt_free(ep->crypt);
 	if (ep->steer != NULL)

@@ -13,6 +13,33 @@ find(const struct plx_ep_rec *rec, int64_t id)
 	return plx_streamtab_get(&rec->streams, id);
 }
 
+/* The record of one that dials was made before its connection. */
+static int
+on_conn_early(void *app, struct plx_conn *c, void **ctx)
+{
+	struct plx_endpoint *ep = app;
+	struct plx_ep_rec *rec = ep->rec[c->slot];
+
+	if (rec == NULL) {
+		rec = c->is_server ? plx_ep_rec_new(ep) : c->on_failed_arg;
+		if (rec == NULL)
+			return PLX_E_NOMEM;
+		plx_ep_rec_attach(rec, c);
+	}
+	*ctx = rec;
+	return 0;
+}
+
+/* Streams begin anew; on_conn_established reports it. */
+static void
+on_early_rejected(void *ctx)
+{
+	struct plx_ep_rec *rec = ctx;
+
+	plx_ep_streams_end(rec);
+	rec->tx = NULL;
+}
+
 static int
 on_conn_established(void *app, struct plx_conn *c, void **ctx)
 {
@@ -276,6 +303,8 @@ on_conn_closed(void *ctx, const struct plx_close_info *why)
 const struct plx_app plx_ep_app = {
         .name = "endpoint",
         .holds_streams = true,
+        .on_conn_early = on_conn_early,
+        .on_early_rejected = on_early_rejected,
         .on_conn_established = on_conn_established,
         .on_stream_open = on_stream_open,
         .on_stream_data = on_stream_data,
@@ -330,6 +359,26 @@ on_hello(void *arg, struct plx_conn *c, const char *sni, const char *alpn)
 	plx_ep_mark(rec, &rec->hello_node, PLX_EP_HELLO);
 }
 
+/* The newest ticket; one that was not polled gives way to it. */
+static void
+on_ticket(void *arg, struct plx_conn *c, const uint8_t *ticket, size_t len)
+{
+	struct plx_endpoint *ep = arg;
+	struct plx_ep_rec *rec = ep->rec[c->slot];
+	uint8_t *copy;
+
+	if (rec == NULL || rec->closed)
+		return;
+	copy = plx_slab_alloc(ep->slab, len);
+	if (copy == NULL)
+		return;
+	memcpy(copy, ticket, len);
+	plx_slab_release(ep->slab, rec->ticket);
+	rec->ticket = copy;
+	rec->ticket_len = len;
+	plx_ep_mark(rec, &rec->ticket_node, PLX_EP_TICKET);
+}
+
 static void
 on_free(void *arg, struct plx_conn *c)
 {
@@ -347,5 +396,6 @@ on_free(void *arg, struct plx_conn *c)
 
 const struct plx_quic_watch plx_ep_watch = {
         .on_hello = on_hello,
+        .on_ticket = on_ticket,
         .on_free = on_free,
 };

@@ -44,6 +44,7 @@ plx_ep_rec_put(struct plx_ep_rec *rec)
 		return;
 	plx_streamtab_fini(&rec->streams, slab);
 	plx_ep_dgram_end(rec);
+	plx_slab_release(slab, rec->ticket);
 	plx_slab_release(slab, rec->sni);
 	plx_slab_release(slab, rec);
 }
@@ -108,10 +109,21 @@ int
 plx_endpoint_connect(struct plx_endpoint *ep, uint64_t now_ns, const struct plx_path *path,
                      const char *name, struct plx_conn_id *id)
 {
+	return plx_endpoint_resume(ep, now_ns, path, name, NULL, 0, false, id);
+}
+
+int
+plx_endpoint_resume(struct plx_endpoint *ep, uint64_t now_ns, const struct plx_path *path,
+                    const char *name, const void *ticket, size_t len, bool early,
+                    struct plx_conn_id *id)
+{
 	struct plx_quic_dial d = {.path = *path,
 	                          .sni = name,
 	                          .alpn = ep->alpn[0],
-	                          .on_failed = plx_ep_failed};
+	                          .on_failed = plx_ep_failed,
+	                          .ticket = ticket,
+	                          .ticket_len = len,
+	                          .early = early};
 	struct plx_ep_rec *rec;
 	int rc;
 
@@ -132,7 +144,8 @@ plx_endpoint_connect(struct plx_endpoint *ep, uint64_t now_ns, const struct plx_
 		plx_slab_release(ep->slab, rec);
 		return rc;
 	}
-	plx_ep_rec_attach(rec, &ep->q->conns[plx_conn_id_slot(*id)]);
+	if (rec->conn == NULL) /* with early data it began inside */
+		plx_ep_rec_attach(rec, &ep->q->conns[plx_conn_id_slot(*id)]);
 	plx_ep_drain(ep);
 	return 0;
 }
@@ -258,6 +271,14 @@ plx_endpoint_hello(struct plx_endpoint *ep, struct plx_conn_id id, char *name,
 	if (rec == NULL)
 		return PLX_E_STALE;
 	return rec->alpn[0] != '\0' ? 0 : PLX_E_AGAIN;
+}
+
+bool
+plx_endpoint_resumed(struct plx_endpoint *ep, struct plx_conn_id id)
+{
+	const struct plx_ep_rec *rec = plx_ep_rec_of(ep, id);
+
+	return rec != NULL && rec->conn->resumed;
 }
 
 bool

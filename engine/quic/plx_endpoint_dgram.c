@@ -32,7 +32,8 @@ peer_frame_max(const struct plx_ep_rec *rec)
 {
 	const ngtcp2_transport_params *p;
 
-	if (rec->conn->nc == NULL || !rec->established)
+	/* An application that is there before has early data. */
+	if (rec->conn->nc == NULL || (!rec->established && rec->conn->app == NULL))
 		return 0;
 	p = ngtcp2_conn_get_remote_transport_params(rec->conn->nc);
 	return p != NULL ? p->max_datagram_frame_size : 0;

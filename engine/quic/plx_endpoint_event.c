@@ -160,6 +160,11 @@ take_rec(struct plx_ep_rec *rec, struct plx_ep_node *n, struct plx_endpoint_even
 	case PLX_EP_STREAMS_AVAILABLE:
 		ev->bidi = n->aux;
 		break;
+	case PLX_EP_TICKET:
+		ev->data = rec->ep->held = rec->ticket;
+		ev->len = rec->ticket_len;
+		rec->ticket = NULL;
+		break;
 	case PLX_EP_PEER_ADDRESS:
 		ev->previous = rec->addr[n->aux].previous;
 		ev->current = rec->addr[n->aux].current;
@@ -183,6 +188,8 @@ rec_of_node(struct plx_ep_node *n)
 		return OF(plx_ep_rec, over, n);
 	case PLX_EP_HELLO:
 		return OF(plx_ep_rec, hello_node, n);
+	case PLX_EP_TICKET:
+		return OF(plx_ep_rec, ticket_node, n);
 	case PLX_EP_STREAMS_AVAILABLE:
 		return OF(plx_ep_rec, avail, n - n->aux);
 	case PLX_EP_PEER_ADDRESS:
@@ -252,6 +259,7 @@ plx_endpoint_ev_name(enum plx_endpoint_ev e)
 	        [PLX_EP_DATAGRAM] = "datagram",
 	        [PLX_EP_DATAGRAMS_UNBLOCKED] = "datagrams_unblocked",
 	        [PLX_EP_PEER_ADDRESS] = "peer_address",
+	        [PLX_EP_TICKET] = "ticket",
 	};
 
 	return (unsigned)e < PLX_EP_EV_CNT ? name[e] : "?";

@@ -128,6 +128,9 @@ struct plx_ep_rec {
 	uint8_t addr_next;
 
 	struct plx_ep_node connected, rejected, over, hello_node, avail[2], unblocked;
+	struct plx_ep_node ticket_node;
+	uint8_t *ticket; /**< waits to be polled; from the slab, or NULL */
+	size_t ticket_len;
 	struct plx_close_info why;
 	struct plx_endpoint_stats at_close;
 	uint64_t udp_tx_datagrams, udp_tx_bytes, udp_tx_ios;
@@ -153,12 +156,12 @@ struct plx_endpoint {
 	struct plx_slab *slab;   /**< q's */
 	struct plx_ep_rec **rec; /**< by slot; NULL = nobody was told of it */
 	struct plx_ep_node *ev_head, *ev_tail;
-	struct plx_ep_dgram *held; /**< DATAGRAM that was polled last */
-	uint32_t batch;            /**< depth */
-	uint16_t fed_len;          /**< bytes of the datagram that was fed last */
-	bool starved;              /**< packets wait for room in the send queue */
-	bool verify;               /**< servers' certificates */
-	uint64_t path_changes;     /**< seen so far */
+	void *held;            /**< DATAGRAM or ticket that was polled last */
+	uint32_t batch;        /**< depth */
+	uint16_t fed_len;      /**< bytes of the datagram that was fed last */
+	bool starved;          /**< packets wait for room in the send queue */
+	bool verify;           /**< servers' certificates */
+	uint64_t path_changes; /**< seen so far */
 
 	struct plx_ep_pkt *sendq; /**< ring of cfg.send_queue_capacity */
 	uint32_t sendq_head, sendq_len;
@@ -167,6 +170,7 @@ struct plx_endpoint {
 	struct plx_steer *steer;
 	struct plx_crypt *crypt;
 	struct plx_tls *tls_server, *tls_client;
+	struct plx_spent *spent; /**< of its own, or NULL */
 	void *steer_mem;
 	struct plx_obs *obs;
 	struct plx_rand rand;

@@ -137,8 +137,10 @@ plx_endpoint_open(struct plx_endpoint *ep, struct plx_conn_id id, bool bidi)
 
 	if (rec == NULL)
 		return PLX_E_STALE;
-	rc = rec->established ? plx_conn_open_stream(rec->conn, bidi, &stream_id)
-	                      : PLX_E_STREAM_LIMIT;
+	/* An application that is there before has early data. */
+	rc = rec->established || rec->conn->app != NULL
+	             ? plx_conn_open_stream(rec->conn, bidi, &stream_id)
+	             : PLX_E_STREAM_LIMIT;
 	if (rc == PLX_E_STREAM_LIMIT)
 		rec->hit[bidi] = true;
 	if (rc != 0)

@@ -79,6 +79,7 @@ make_server(struct plx_conn *c, const struct plx_dgram *dg, const ngtcp2_pkt_hd 
 	set_path(c, &dg->path);
 	c->is_server = true;
 	fill_settings(q, &settings, q->cfg.handshake_timeout_ms);
+	c->hs_due_ns = q->now + settings.handshake_timeout;
 	fill_params(q, &params);
 	params.original_dcid = hd->dcid;
 	params.original_dcid_present = 1;
@@ -101,7 +102,7 @@ make_server(struct plx_conn *c, const struct plx_dgram *dg, const ngtcp2_pkt_hd 
 	if (q->cfg.keep_alive_ms > 0)
 		ngtcp2_conn_set_keep_alive_timeout(c->nc,
 		                                   q->cfg.keep_alive_ms * PLX_NS_PER_MS);
-	return plx_tls_sess_new(c, q->d.tls_server, NULL, NULL, false);
+	return plx_tls_sess_new(c, q->d.tls_server, NULL);
 }
 
 /* What a refused client is told, so that it need not wait for its timeout. */
@@ -272,6 +273,24 @@ plx_rx_first(struct plx_quic *q, const struct plx_dgram *dg)
 	accept_conn(q, dg, &hd);
 }
 
+/* With a ticket of our own where the dial brings none. */
+static int
+client_tls(struct plx_conn *c, const struct plx_quic_dial *d)
+{
+	struct plx_quic *q = c->q;
+	struct plx_quic_dial with = *d;
+	uint8_t *kept = NULL;
+	int rc;
+
+	if (d->ticket == NULL) {
+		with.ticket_len = plx_kept_take(q, d, &kept);
+		with.ticket = kept;
+	}
+	rc = plx_tls_sess_new(c, q->d.tls_client, &with);
+	plx_slab_release(q->slab, kept);
+	return rc;
+}
+
 static int
 make_client(struct plx_conn *c, const struct plx_quic_dial *d)
 {
@@ -284,6 +303,7 @@ make_client(struct plx_conn *c, const struct plx_quic_dial *d)
 
 	set_path(c, &d->path);
 	fill_settings(q, &settings, ms);
+	c->hs_due_ns = q->now + settings.handshake_timeout;
 	fill_params(q, &params);
 	/* Never as long as an ID of ours, so that no server's steering takes it for one. */
 	dcid.datalen = PLX_CID_LEN - 1;
@@ -296,7 +316,7 @@ make_client(struct plx_conn *c, const struct plx_quic_dial *d)
 	if (q->cfg.keep_alive_ms > 0)
 		ngtcp2_conn_set_keep_alive_timeout(c->nc,
 		                                   q->cfg.keep_alive_ms * PLX_NS_PER_MS);
-	return plx_tls_sess_new(c, q->d.tls_client, d->sni, d->alpn, d->verify);
+	return client_tls(c, d);
 }
 
 int
@@ -314,14 +334,16 @@ plx_quic_dial(struct plx_quic *q, const struct plx_quic_dial *d, uint64_t now_ns
 	c = plx_slot_take(q);
 	if (c == NULL)
 		return PLX_E_FULL;
+	c->user = d->user;
+	c->on_failed = d->on_failed;
+	c->on_failed_arg = d->on_failed_arg;
 	rc = make_client(c, d);
+	if (rc == 0 && c->early)
+		rc = plx_conn_begin_early(c);
 	if (rc != 0) {
 		undo(c);
 		return rc;
 	}
-	c->user = d->user;
-	c->on_failed = d->on_failed;
-	c->on_failed_arg = d->on_failed_arg;
 	plx_obs_add(q->d.obs, PLX_COUNT_conns_dialed, 1);
 	plx_conn_rearm(c);
 	plx_tx_join(c); /* the ClientHello is made by the first write */

@@ -18,6 +18,18 @@
  */
 #define RESERVE_MIN (PLX_BURST_MAX * (size_t)4096)
 
+const char *
+plx_quic_ngtcp2(void)
+{
+	return ngtcp2_version(0)->version_str;
+}
+
+const char *
+plx_quic_openssl(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
+
 void
 plx_quic_cfg_init(struct plx_quic_cfg *cfg)
 {
@@ -178,7 +190,9 @@ plx_tx_leave(struct plx_conn *c)
 static int
 make_memory(struct plx_quic *q)
 {
-	struct plx_slab_cfg sc = {.limit = q->cfg.slab_limit, .node = q->cfg.node};
+	struct plx_slab_cfg sc = {.limit = q->cfg.slab_limit,
+	                          .ready = q->cfg.slab_ready,
+	                          .node = q->cfg.node};
 	uint32_t cnt = q->cfg.conns_max, places = 64;
 
 	while (places < 4 * cnt)
@@ -189,6 +203,9 @@ make_memory(struct plx_quic *q)
 	    plx_region_map(&q->srt_region, places * sizeof(struct plx_srt), q->cfg.node) !=
 	            0 ||
 	    plx_slab_new(&q->slab, &sc) != 0)
+		return PLX_E_NOMEM;
+	if (sc.ready > 0 && (plx_region_touch(&q->heap_region) != 0 ||
+	                     plx_region_touch(&q->srt_region) != 0))
 		return PLX_E_NOMEM;
 	q->srt = q->srt_region.base;
 	q->srt_mask = places - 1;
@@ -233,7 +250,7 @@ plx_quic_new(struct plx_quic **out, const struct plx_quic_cfg *cfg,
 	plx_bucket_init(&q->reset_rate, RESETS_PER_S, ANSWER_BURST);
 	plx_bucket_init(&q->vn_rate, VNS_PER_S, ANSWER_BURST);
 	plx_bucket_init(&q->refuse_rate, REFUSALS_PER_S, ANSWER_BURST);
-	if (make_memory(q) != 0) {
+	if (make_memory(q) != 0 || plx_kept_init(q) != 0) {
 		plx_quic_free(q);
 		return PLX_E_NOMEM;
 	}
@@ -263,6 +280,7 @@ plx_quic_free(struct plx_quic *q)
 		return;
 	PLX_ACT_AS_WORKER();
 	plx_quic_abort_all(q);
+	plx_kept_fini(q);
 	plx_slab_free(q->slab);
 	plx_region_unmap(&q->region);
 	plx_region_unmap(&q->heap_region);
@@ -285,6 +303,30 @@ plx_quic_find(struct plx_quic *q, struct plx_conn_id id)
 	    c->gen != plx_conn_id_gen(id) || c->nc == NULL || c->app_closed)
 		return NULL;
 	return c;
+}
+
+struct plx_conn *
+plx_quic_next(struct plx_quic *q, uint32_t *slot, uint32_t end)
+{
+	while (*slot < end && *slot < q->cfg.conns_max) {
+		struct plx_conn *c = &q->conns[(*slot)++];
+
+		if (c->state != PLX_CONN_FREE)
+			return c;
+	}
+	return NULL;
+}
+
+const char *
+plx_quic_state_name(const struct plx_conn *c)
+{
+	static const char *const name[PLX_CONN_STATE_CNT] = {
+#define STATE_NAME(name, text) [PLX_CONN_##name] = #name,
+	        PLX_CONN_STATE_LIST(STATE_NAME)
+#undef STATE_NAME
+	};
+
+	return name[c->state];
 }
 
 uint32_t

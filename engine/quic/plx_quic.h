@@ -83,9 +83,14 @@ struct plx_quic_cfg {
 	uint32_t retry_half_open; /**< default 100 */
 	uint32_t initial_rtt_ms;  /**< default 333 */
 	size_t slab_limit; /**< bytes for ngtcp2 and streams, default conns_max * 48 KiB */
+	size_t slab_ready; /**< of these, bytes whose pages are there from the start, with those of
+			       all tables; default 0: pages come with their first use */
 	int node;          /**< NUMA node, -1 none */
-	bool server;       /**< accept connections */
-	bool qlog;         /**< reserved for the sampled qlog sink; default off */
+	bool server; /**< accept connections */
+	bool qlog;   /**< reserved for the sampled qlog sink; default off */
+	/** Client that keeps tickets (plx_tls_cfg): how many of the newest serve later dials that
+	 *  bring none, each once, up to 8 KiB of the slab for each; default 0 */
+	uint16_t tickets_kept;
 	uint8_t token_key[32]; /**< Retry and NEW_TOKEN tokens; all zero = random */
 };
 
@@ -95,6 +100,9 @@ struct plx_conn;
 struct plx_quic_watch {
 	/** Server: name and protocol of the client are known, the handshake goes on. */
 	void (*on_hello)(void *arg, struct plx_conn *c, const char *sni, const char *alpn);
+	/** Client that keeps tickets: one came. The bytes are for plx_quic_dial.ticket, as they
+	 *  are; they are secret, and valid until this returns. */
+	void (*on_ticket)(void *arg, struct plx_conn *c, const uint8_t *ticket, size_t len);
 	/** The slot is free from here on; nothing may be asked of c but its handle. */
 	void (*on_free)(void *arg, struct plx_conn *c);
 };
@@ -115,6 +123,10 @@ struct plx_quic_deps {
 };
 
 void plx_quic_cfg_init(struct plx_quic_cfg *cfg) PLX_ANY_THREAD;
+
+/** Versions of the libraries that run, "1.22.1" and "3.5.5"; constants. Thread: any. */
+const char *plx_quic_ngtcp2(void) PLX_ANY_THREAD;
+const char *plx_quic_openssl(void) PLX_ANY_THREAD;
 
 /**
  * plx_quic_new() makes an endpoint, plx_quic_free() ends it: open connections are closed
@@ -165,6 +177,20 @@ uint16_t plx_quic_tx_burst(struct plx_quic *q, struct plx_txpkt *out, uint16_t c
 void plx_quic_too_big(struct plx_quic *q, const struct plx_path *path, uint16_t udp_max,
                       uint64_t now_ns) PLX_ON_WORKER;
 
+/**
+ * plx_quic_set_down() says which ports of the worker have no link. Connections on them write
+ * nothing but their end, and only the timers that end them fire: loss recovery does not back off
+ * against a wire that carries nothing. When a port is back each of its connections sends a probe
+ * or a PING at once, some 64,000 connections a second; the time counts in plx_quic_deadline().
+ *
+ * @param ports  bit p: struct plx_tx_path.port == p + 1
+ * @param all    no port has a link: also those not looked up yet (port 0) wait
+ * Thread: the owner. Owns: nothing. Errors: none.
+ * Spec:   RFC 9002 section 6.2; docs/adr/0008
+ */
+void plx_quic_set_down(struct plx_quic *q, uint32_t ports, bool all, uint64_t now_ns)
+        PLX_ON_WORKER;
+
 /** plx_quic_timers_run() fires what is due. @return timers fired. Thread: the owner. */
 uint32_t plx_quic_timers_run(struct plx_quic *q, uint64_t now_ns) PLX_ON_WORKER;
 
@@ -184,11 +210,17 @@ struct plx_quic_dial {
 	/** Called once if the handshake fails (then on_conn_established never is). */
 	void (*on_failed)(void *arg, uint64_t user, const struct plx_close_info *why);
 	void *on_failed_arg;
+	/** A ticket of an earlier connection to the same name, NULL none. One that does not fit,
+	 *  or is no ticket, is not used; whether the server takes it is its own choice. */
+	const uint8_t *ticket;
+	size_t ticket_len;
+	bool early; /**< send 0-RTT data, if ticket and application allow it (plx_app) */
 };
 
 /**
  * plx_quic_dial() starts a client connection. Exactly one of on_conn_established (of the ALPN's
- * application) and on_failed follows, never from inside this call.
+ * application) and on_failed follows, never from inside this call; on_conn_early may come from
+ * inside it.
  *
  * @param id  [out] handle
  * @return 0, PLX_E_FULL no slot, PLX_E_INVAL, PLX_E_NOMEM, PLX_E_TLS
@@ -199,6 +231,16 @@ int plx_quic_dial(struct plx_quic *q, const struct plx_quic_dial *d, uint64_t no
 
 /** plx_quic_find() gives the connection of a handle, NULL when stale. Thread: the owner. */
 struct plx_conn *plx_quic_find(struct plx_quic *q, struct plx_conn_id id) PLX_ON_WORKER;
+
+/**
+ * plx_quic_next() gives the first connection at slot *slot or behind it, below slot `end`, and
+ * moves *slot behind it (behind all that it looked at, if there is none). plx_quic_state_name() is
+ * the state it is in, a constant: "OPEN".
+ * Thread: the owner. Owns: nothing. Errors: NULL: none there.
+ */
+struct plx_conn *plx_quic_next(struct plx_quic *q, uint32_t *slot, uint32_t end)
+        PLX_ON_WORKER;
+const char *plx_quic_state_name(const struct plx_conn *c) PLX_ON_WORKER;
 
 /** plx_quic_conn_cnt() counts slots in use, draining ones included (S1-63). */
 uint32_t plx_quic_conn_cnt(const struct plx_quic *q) PLX_ON_WORKER;

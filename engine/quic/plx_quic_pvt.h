@@ -17,8 +17,10 @@
  *     plx_path.c       addresses of ngtcp2 and ours
  *     plx_stateless.c  answers without a connection: version negotiation, Retry, reset, refusal
  *     plx_srt.c        stateless reset tokens of peers
+ *     plx_kept.c       tickets that a client keeps for later dials
  *     plx_stop.c       STOP_SENDING, which ngtcp2 does not report
  *     plx_timer.c      heap of deadlines
+ *     plx_hold.c       connections whose port has no link
  *     plx_protect.c    packet protection: ngtcp2's callbacks on engine/crypt
  *     plx_tls*.c       TLS
  */
@@ -96,10 +98,14 @@ struct plx_conn {
 	bool close_wanted; /**< a CONNECTION_CLOSE is to be written */
 	bool app_closed;   /**< on_conn_closed or on_failed was called */
 	bool is_server;
+	bool held;                 /**< its port has no link, it waits */
+	uint8_t nudges;            /**< PINGs still to send since its link is back */
 	bool tx_cut;               /**< blocked streams took all questions of one packet */
 	bool got_reset;            /**< a stateless reset was recognised */
-	bool early;                /**< 0-RTT keys existed; TLS makes none yet */
+	bool early;                /**< 0-RTT keys exist, or will with the ClientHello */
 	bool early_ok;             /**< client: and the server took the data */
+	bool resumed;              /**< with a ticket: no certificate was shown */
+	bool got_ticket;           /**< client: one came, more are not looked at */
 	bool finished_due;         /**< client: complete, Finished not yet written */
 	uint8_t path_next;         /**< entry of path[] that a new path takes, 1.. */
 	struct plx_path rx_path;   /**< path of the last datagram */
@@ -107,7 +113,8 @@ struct plx_conn {
 	struct plx_conn_path path[PLX_CONN_PATHS]; /**< [0] is the current one */
 
 	/* Handshake and end. */
-	struct plx_tls_sess *tls; /**< NULL after the handshake */
+	struct plx_tls_sess
+	        *tls; /**< NULL after the handshake, and the ticket waited for */
 	const struct plx_suite *suite;
 	uint8_t *close_pkt; /**< CLOSING: the packet that answers; from the slab */
 	uint16_t close_len;
@@ -126,6 +133,10 @@ struct plx_conn {
 
 	/* Cold. */
 	uint64_t start_ns, handshake_ns;
+	uint64_t hs_due_ns; /**< when the handshake must be complete */
+	uint64_t
+	        hold_end_ns; /**< held: when it ends if its link stays away; 0 = not known */
+	uint64_t nudge_ns;   /**< when the next PING leaves */
 	uint64_t path_changes;
 	uint64_t user;
 	void (*on_failed)(void *arg, uint64_t user, const struct plx_close_info *why);
@@ -208,6 +219,8 @@ struct plx_quic {
 	struct plx_quic_deps d;
 	struct plx_quic_cfg cfg;
 	uint64_t now;    /**< ns; never goes back */
+	uint32_t down;   /**< bit p: port p of the worker has no link */
+	bool down_all;   /**< no port has */
 	uint64_t ptb_ns; /**< when the next packet-too-big message is looked at */
 	struct plx_conn *conns;
 	struct plx_conn *tx_head, *tx_tail;
@@ -216,6 +229,10 @@ struct plx_quic {
 	uint32_t conn_cnt;             /**< slots in use */
 	uint32_t half_open;            /**< server connections in the handshake */
 	uint32_t free_head, free_tail; /**< FIFO of free slots, UINT32_MAX = empty */
+	uint32_t back;        /**< ports whose link came back: their connections go on */
+	bool back_all;        /**< and those that know no port yet */
+	uint32_t resume_left; /**< slots still to look at for them */
+	uint64_t resume_ns;   /**< when the next of them may go on */
 	uint32_t retry_seq;
 	bool draining;  /**< no new connections */
 	bool mem_tight; /**< below the reserve for new connections */
@@ -238,6 +255,8 @@ struct plx_quic {
 	uint64_t stop_discarded; /**< its discarded packets when the first one was seen */
 	uint16_t stop_cnt;
 	struct plx_stop stop[PLX_STOP_MAX];
+	struct plx_kept *kept; /**< cfg.tickets_kept of them, or NULL */
+	uint64_t kept_cnt;
 	uint32_t early_next;
 	struct plx_early early[PLX_EARLY_CNT];
 };
@@ -285,8 +304,11 @@ bool plx_conn_may_follow(enum plx_conn_state from, enum plx_conn_state to) PLX_A
 void plx_conn_set_state(struct plx_conn *c, enum plx_conn_state to) PLX_ON_WORKER;
 /** Next connection ID of c and its reset token. PLX_E_FULL: used up. */
 int plx_conn_new_cid(struct plx_conn *c, ngtcp2_cid *cid, uint8_t token[16]) PLX_ON_WORKER;
-/** Deadline from ngtcp2 into the heap. */
+/** Deadline from ngtcp2, or from TLS, into the heap. */
 void plx_conn_rearm(struct plx_conn *c) PLX_ON_WORKER;
+
+/** Lets the application use streams before the handshake is complete. @return 0, negative: no */
+int plx_conn_begin_early(struct plx_conn *c) PLX_ON_WORKER;
 
 /* plx_close.c */
 
@@ -358,6 +380,17 @@ void plx_srt_del_all(struct plx_conn *c) PLX_ON_WORKER;
 /** The connection that a packet may be a stateless reset of, NULL none. */
 struct plx_conn *plx_srt_find(struct plx_quic *q, const struct plx_dgram *dg) PLX_ON_WORKER;
 
+/* plx_kept.c */
+
+int plx_kept_init(struct plx_quic *q) PLX_ON_MAIN;
+void plx_kept_fini(struct plx_quic *q) PLX_ON_WORKER;
+/** Keeps a copy of a ticket; the oldest makes room. Nothing happens where none are kept. */
+void plx_kept_put(struct plx_quic *q, const uint8_t *ticket, size_t len) PLX_ON_WORKER;
+/** Takes the newest one that fits out of the store: free it with plx_slab_release(). @return
+ *  bytes, 0 none */
+size_t plx_kept_take(struct plx_quic *q, const struct plx_quic_dial *d, uint8_t **ticket)
+        PLX_ON_WORKER;
+
 /* plx_stop.c */
 
 /** Notes the STOP_SENDING frames of a 1-RTT packet just opened. */
@@ -372,6 +405,32 @@ bool plx_stop_reset_of_ours(const struct plx_conn *c) PLX_ON_WORKER;
 
 void plx_timer_set(struct plx_conn *c, uint64_t when) PLX_ON_WORKER;
 void plx_timer_clear(struct plx_conn *c) PLX_ON_WORKER;
+
+/* plx_hold.c */
+
+/**
+ * A connection's turn to write has come, or a timer of it fires: has its port no link?
+ * @return true: that was all, it waits (or goes on, and has joined the rotation again)
+ */
+bool plx_hold_write(struct plx_conn *c) PLX_ON_WORKER;
+bool plx_hold_fire(struct plx_conn *c) PLX_ON_WORKER;
+/**
+ * Around the turn to write of a connection with nudges: is one due? Then the packet asks for an
+ * acknowledgement, and _end() is called behind it.
+ */
+bool plx_nudge_begin(struct plx_conn *c) PLX_ON_WORKER;
+void plx_nudge_end(struct plx_conn *c) PLX_ON_WORKER;
+/** When plx_hold_run() has something to do, ns; PLX_TIME_NEVER never. */
+uint64_t plx_hold_deadline(const struct plx_quic *q) PLX_ON_WORKER;
+/** Lets the next connections go on whose port has its link again. @return how many were seen */
+uint32_t plx_hold_run(struct plx_quic *q) PLX_ON_WORKER;
+
+/** Whether the two have anything to say: nearly always false. */
+static inline bool
+plx_hold_any(const struct plx_conn *c)
+{
+	return c->held || c->q->down != 0 || c->q->down_all;
+}
 
 /* plx_protect.c */
 

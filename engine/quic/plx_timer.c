@@ -93,7 +93,10 @@ plx_timer_clear(struct plx_conn *c)
 uint64_t
 plx_quic_deadline(const struct plx_quic *q)
 {
-	return q->heap_cnt > 0 ? q->heap[0].when : PLX_TIME_NEVER;
+	uint64_t when = q->heap_cnt > 0 ? q->heap[0].when : PLX_TIME_NEVER;
+	uint64_t resume = plx_hold_deadline(q);
+
+	return resume < when ? resume : when;
 }
 
 /* One connection whose time has come. */
@@ -106,6 +109,9 @@ fire(struct plx_conn *c)
 		plx_conn_free(c);
 		return;
 	}
+	plx_tls_trim(c);
+	if (plx_unlikely(plx_hold_any(c)) && plx_hold_fire(c))
+		return;
 	rv = ngtcp2_conn_handle_expiry(c->nc, c->q->now);
 	if (rv != 0)
 		plx_conn_fail(c, rv);
@@ -119,6 +125,8 @@ plx_quic_timers_run(struct plx_quic *q, uint64_t now_ns)
 	uint32_t fired = 0;
 
 	plx_quic_advance(q, now_ns);
+	if (plx_unlikely(q->resume_left > 0))
+		fired = plx_hold_run(q);
 	while (q->heap_cnt > 0 && q->heap[0].when <= q->now) {
 		struct plx_conn *c = &q->conns[q->heap[0].slot];
 

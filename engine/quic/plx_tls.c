@@ -78,7 +78,10 @@ setup_ctx(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, size_t er
 
 	if (groups == NULL)
 		groups = cfg->server ? PLX_TLS_GROUPS_SERVER : PLX_TLS_GROUPS_CLIENT;
-	SSL_CTX_set_app_data(t->ctx, t);
+	if (!SSL_CTX_set_app_data(t->ctx, t)) {
+		snprintf(err, err_sz, "no memory for a TLS context");
+		return PLX_E_NOMEM;
+	}
 	SSL_CTX_set_min_proto_version(t->ctx, TLS1_3_VERSION);
 	SSL_CTX_set_max_proto_version(t->ctx, TLS1_3_VERSION);
 	/* No middlebox compatibility in QUIC: RFC 9001 section 8.4. */
@@ -86,8 +89,6 @@ setup_ctx(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, size_t er
 	SSL_CTX_set_options(t->ctx,
 	                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
-	if (cfg->server && cfg->no_tickets)
-		SSL_CTX_set_num_tickets(t->ctx, 0);
 	if (!SSL_CTX_set_ciphersuites(t->ctx, suites)) {
 		snprintf(err, err_sz,
 		         "no TLS 1.3 cipher suite of '%s' is known; use names such "
@@ -104,13 +105,10 @@ setup_ctx(struct plx_tls *t, const struct plx_tls_cfg *cfg, char *err, size_t er
 	}
 	if (cfg->keylog != NULL)
 		SSL_CTX_set_keylog_callback(t->ctx, keylog);
-	if (!cfg->server)
-		return 0;
-	SSL_CTX_set_alpn_select_cb(t->ctx, plx_tls_alpn_select, NULL);
-	if (cfg->ticket_key != NULL &&
-	    !SSL_CTX_set_tlsext_ticket_keys(t->ctx, (void *)(uintptr_t)cfg->ticket_key,
-	                                    PLX_TLS_TICKET_KEY_LEN)) {
-		snprintf(err, err_sz, "OpenSSL refused the session ticket key");
+	if (cfg->server)
+		SSL_CTX_set_alpn_select_cb(t->ctx, plx_tls_alpn_select, NULL);
+	if (plx_tls_ticket_setup(t, cfg) != 0) {
+		snprintf(err, err_sz, "OpenSSL could not be set up for session tickets");
 		return PLX_E_TLS;
 	}
 	return 0;
@@ -182,6 +180,7 @@ plx_tls_free(struct plx_tls *t)
 {
 	if (t == NULL)
 		return;
+	plx_tls_ticket_fini(t);
 	SSL_CTX_free(t->ctx);
 	if (t->lib != NULL)
 		plx_tls_lib_free(t->lib, t->def, t->seeded);

@@ -17,12 +17,13 @@
 #include "plx_rand.h"
 
 struct plx_tls;
+struct plx_spent;
 
 /** A line of the NSS key log format, without newline. Called on the worker. */
 typedef void (*plx_keylog_fn)(void *arg, const char *line);
 
-/** Bytes of a session ticket key: name, HMAC key, AES key. */
-#define PLX_TLS_TICKET_KEY_LEN 80
+/** Session tickets that a server sends behind a handshake, unless told otherwise. */
+#define PLX_TLS_TICKETS 1
 
 struct plx_tls_cfg {
 	bool server;
@@ -35,9 +36,18 @@ struct plx_tls_cfg {
 	const char
 	        *groups; /**< NULL = X25519MLKEM768:X25519:P-256 (client: X25519 first) */
 	bool no_tickets; /**< server: send no session tickets */
-	/** Server: key of tickets, the same for all workers that share clients; PLX_TLS_TICKET_KEY_LEN
-	 *  bytes, copied. NULL: one of its own, so that only this context resumes its sessions. */
-	const uint8_t *ticket_key;
+	uint8_t tickets; /**< server: session tickets sent, 0 = PLX_TLS_TICKETS */
+	/** Server: what ticket keys follow from, the same for all workers and servers that share
+	 *  clients; 32..128 bytes, copied. NULL: one of its own, so that only this context resumes its
+	 *  sessions. */
+	const uint8_t *ticket_secret;
+	size_t ticket_secret_len;
+	/** Server: takes early data, with this register of used tickets; all workers of an engine
+	 *  share it, and it outlives the context. NULL: early data is refused (default). */
+	struct plx_spent *spent;
+	/** Client: hands tickets to plx_quic_watch.on_ticket. The SSL object then stays behind the
+	 *  handshake until a ticket came, for 10 s at most. */
+	bool keep_tickets;
 	plx_keylog_fn keylog;
 	void *keylog_arg;
 	/** Not NULL: OpenSSL draws from this generator (simulation only). */

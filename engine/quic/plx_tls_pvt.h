@@ -22,6 +22,19 @@
 
 struct plx_conn;
 struct plx_tls_sess;
+struct plx_quic;
+struct plx_quic_dial;
+struct plx_proto;
+
+/** Keys of tickets that are at hand: of three periods, and one more so that none of them collide. */
+#define PLX_TICKET_KEYS 4
+
+struct plx_ticket_key {
+	uint64_t period; /**< time since 1970 in key periods */
+	bool made;
+	uint8_t name[16];
+	uint8_t aes[32], mac[32];
+};
 
 struct plx_tls {
 	OSSL_LIB_CTX *lib;
@@ -32,6 +45,12 @@ struct plx_tls {
 	plx_keylog_fn keylog;
 	void *keylog_arg;
 	bool server;
+	bool keep_tickets;        /**< client: as in the configuration */
+	struct plx_spent *spent;  /**< server: early data is taken; not owned */
+	uint64_t (*wall_s)(void); /**< time since 1970, s; a test may set another one */
+	EVP_CIPHER *ticket_cipher;
+	uint8_t ticket_secret[32];
+	struct plx_ticket_key ticket_key[PLX_TICKET_KEYS]; /**< by period */
 };
 
 /**
@@ -99,13 +118,50 @@ int plx_next_secret(uint8_t *next, uint32_t version, const struct plx_suite *s,
 /**
  * plx_tls_sess_new() makes the TLS side of a connection.
  *
- * @param sni, alpn, verify  client only
+ * @param d  client: server, protocol, ticket; else NULL
  * @return 0, PLX_E_TLS, PLX_E_NOMEM
  * Thread: the owner of c. Owns: c->tls. Errors: as returned.
  */
-int plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const char *sni,
-                     const char *alpn, bool verify) PLX_ON_WORKER;
+int plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const struct plx_quic_dial *d)
+        PLX_ON_WORKER;
 void plx_tls_sess_free(struct plx_conn *c) PLX_ON_WORKER;
+
+/**
+ * Behind the handshake of a client that keeps tickets its session waits for one, until
+ * plx_tls_due(), when plx_tls_trim() ends it. PLX_TIME_NEVER: there is nothing to wait for.
+ */
+uint64_t plx_tls_due(const struct plx_conn *c) PLX_ON_WORKER;
+void plx_tls_trim(struct plx_conn *c) PLX_ON_WORKER;
+
+/** Our protocol of this name, NULL: none. */
+const struct plx_proto *plx_tls_find_proto(const struct plx_quic *q, const uint8_t *alpn,
+                                           size_t len) PLX_ANY_THREAD;
+
+/* plx_tls_ticket.c */
+
+/** Longest ticket that a client is given, and longest NewSessionTicket it looks at, bytes. */
+#define PLX_TICKET_MAX 8192
+
+/** Tickets of a new context; as plx_tls_new(). */
+int plx_tls_ticket_setup(struct plx_tls *t, const struct plx_tls_cfg *cfg) PLX_ON_MAIN;
+void plx_tls_ticket_fini(struct plx_tls *t) PLX_ON_MAIN;
+
+/** The name that a client's dial gave; "" without, or where no tickets are kept. */
+const char *plx_tls_name(const struct plx_conn *c) PLX_ON_WORKER;
+
+/**
+ * plx_tls_ticket_fits() says whether a ticket is for what is dialed: name, protocol, version, and
+ * no less proof of the server than is asked for. The bytes may be anything.
+ */
+bool plx_tls_ticket_fits(const uint8_t *ticket, size_t len, const struct plx_quic_dial *d)
+        PLX_ANY_THREAD;
+
+/**
+ * plx_tls_ticket_offer() puts the ticket of a dial, if it fits, into a client's session.
+ * @return early data may be sent
+ */
+bool plx_tls_ticket_offer(struct plx_conn *c, SSL *ssl, const struct plx_tls *t,
+                          const struct plx_quic_dial *d) PLX_ON_WORKER;
 
 /** plx_tls_alpn_select() is OpenSSL's callback of a server's context. */
 int plx_tls_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len,

@@ -16,11 +16,15 @@
  * The session ends with the handshake. What TLS sends after it is session tickets only; their
  * type is checked and they are skipped, so that no SSL object stays for the life of a
  * connection, and so that a KeyUpdate never reaches code that would act on it (RFC 9001
- * section 6: it is an error of type 0x10a).
+ * section 6: it is an error of type 0x10a). A client that keeps tickets lets its session live
+ * until one came; whole messages are collected for it, and only tickets.
  */
 
 /** CRYPTO bytes a peer may send per level. A handshake with a long chain takes 16 KiB. */
 #define PLX_CRYPTO_MAX (64u << 10)
+
+/** For so long a client that keeps tickets waits for one. */
+#define TICKET_WAIT_NS (10 * PLX_NS_PER_S)
 
 #define TLS_ALERT_UNEXPECTED_MESSAGE 10
 #define TLS_ALERT_INTERNAL_ERROR     80
@@ -42,10 +46,16 @@ struct plx_tls_sess {
 	struct chunk *tail;
 	struct chunk *unread; /**< first that OpenSSL has not seen */
 	ngtcp2_encryption_level rx_level, tx_level;
-	bool own_params; /**< our transport parameters are in place */
-	bool got_params; /**< the peer's came */
-	uint8_t refused; /**< alert that says why a secret was refused, 0 = none was */
+	bool own_params;  /**< our transport parameters are in place */
+	bool got_params;  /**< the peer's came */
+	bool early_key;   /**< of 0-RTT is in place */
+	bool flight_done; /**< server with early data: SSL_read() goes on */
+	uint8_t refused;  /**< alert that says why a secret was refused, 0 = none was */
 	uint8_t alert;
+	char *name;        /**< of the server, for tickets; from the slab, or NULL */
+	uint64_t due_ns;   /**< complete: when it ends; PLX_TIME_NEVER: in the handshake */
+	struct chunk *msg; /**< complete: the message that is being received, or NULL */
+	size_t msg_len;    /**< bytes of it */
 	uint8_t params[512]; /**< they must stay while OpenSSL may send them */
 };
 
@@ -118,6 +128,19 @@ crypto_release_rcd(SSL *ssl, size_t len, void *arg)
 	return len == 0;
 }
 
+/* Bytes that OpenSSL is to read next. */
+static void
+enqueue(struct plx_tls_sess *s, struct chunk *k)
+{
+	if (s->tail != NULL)
+		s->tail->next = k;
+	else
+		s->head = k;
+	s->tail = k;
+	if (s->unread == NULL)
+		s->unread = k;
+}
+
 static int
 set_own_params(struct plx_conn *c)
 {
@@ -159,12 +182,22 @@ alert(SSL *ssl, unsigned char code, void *arg)
 	return 1;
 }
 
-/* Suite, and with it what ngtcp2 must know of the limits of its keys. */
+/* What ngtcp2 must know of the keys of a suite, and their limits. */
+static void
+fill_crypto_ctx(ngtcp2_crypto_ctx *ctx, const struct plx_suite *suite)
+{
+	*ctx = (ngtcp2_crypto_ctx){
+	        .aead.max_overhead = PLX_AEAD_TAG_LEN,
+	        .max_encryption = suite->max_encryption,
+	        .max_decryption_failure = suite->max_decryption_failure,
+	};
+}
+
 static int
 choose_suite(struct plx_conn *c)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(c->tls->ssl);
-	ngtcp2_crypto_ctx ctx = {0};
+	ngtcp2_crypto_ctx ctx;
 
 	if (cipher == NULL)
 		return PLX_E_TLS;
@@ -172,25 +205,25 @@ choose_suite(struct plx_conn *c)
 	if (c->suite == NULL)
 		return PLX_E_TLS;
 	c->cipher = SSL_CIPHER_get_name(cipher);
-	ctx.aead.max_overhead = PLX_AEAD_TAG_LEN;
-	ctx.max_encryption = c->suite->max_encryption;
-	ctx.max_decryption_failure = c->suite->max_decryption_failure;
+	fill_crypto_ctx(&ctx, c->suite);
 	ngtcp2_conn_set_crypto_ctx(c->nc, &ctx);
 	return 0;
 }
 
 static int
-install(struct plx_conn *c, ngtcp2_encryption_level level, bool tx,
+install(struct plx_conn *c, ngtcp2_encryption_level level, bool tx, enum plx_aead aead,
         const struct plx_keys *keys, const uint8_t *secret, size_t len)
 {
-	enum plx_aead aead = c->suite->aead;
 	ngtcp2_crypto_aead_ctx ctx = {plx_protect_key(c->q, aead, keys->key)};
 	ngtcp2_crypto_cipher_ctx hp = {plx_protect_hp(c->q, aead, keys->hp)};
 	const size_t iv_len = sizeof(keys->iv);
 	int rv = NGTCP2_ERR_NOMEM;
 
 	if (ctx.native_handle != NULL && hp.native_handle != NULL) {
-		if (level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE)
+		if (level == NGTCP2_ENCRYPTION_LEVEL_0RTT)
+			rv = ngtcp2_conn_install_0rtt_key(c->nc, &ctx, keys->iv, iv_len,
+			                                  &hp);
+		else if (level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE)
 			rv = tx ? ngtcp2_conn_install_tx_handshake_key(
 			                  c->nc, &ctx, keys->iv, iv_len, &hp)
 			        : ngtcp2_conn_install_rx_handshake_key(
@@ -227,6 +260,41 @@ lacks(const struct plx_tls_sess *s)
 	return len > 0 ? 0 : TLS_ALERT_NO_ALPN;
 }
 
+/*
+ * The key of early data: with the cipher of the ticket, which the handshake may yet change, and the
+ * labels of the version that the client began with (RFC 9369 section 3.3.1). CRYPTO bytes go on at
+ * the level where they are.
+ */
+static int
+early_secret(struct plx_conn *c, bool tx, const unsigned char *secret, size_t len)
+{
+	const SSL_SESSION *sess = SSL_get_session(c->tls->ssl);
+	const SSL_CIPHER *cipher = sess != NULL ? SSL_SESSION_get0_cipher(sess) : NULL;
+	const struct plx_suite *suite = NULL;
+	ngtcp2_crypto_ctx ctx;
+	struct plx_keys keys;
+	int rv;
+
+	if (c->tls->early_key)
+		return 1;
+	if (cipher != NULL)
+		suite = plx_suite_of(SSL_CIPHER_get_protocol_id(cipher));
+	if (suite == NULL)
+		return 0;
+	fill_crypto_ctx(&ctx, suite);
+	ngtcp2_conn_set_0rtt_crypto_ctx(c->nc, &ctx);
+	rv = plx_derive_keys(&keys, ngtcp2_conn_get_client_chosen_version(c->nc), suite,
+	                     secret, len);
+	if (rv == 0)
+		rv = install(c, NGTCP2_ENCRYPTION_LEVEL_0RTT, tx, suite->aead, &keys,
+		             secret, len);
+	OPENSSL_cleanse(&keys, sizeof(keys));
+	if (rv != 0)
+		return 0;
+	c->early = c->tls->early_key = true;
+	return 1;
+}
+
 static int
 yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *secret,
              size_t len, void *arg)
@@ -238,10 +306,10 @@ yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *
 	int rv;
 
 	(void)ssl;
-	/* Early data is never offered nor accepted. */
-	if (level == NGTCP2_ENCRYPTION_LEVEL_INITIAL ||
-	    level == NGTCP2_ENCRYPTION_LEVEL_0RTT)
+	if (level == NGTCP2_ENCRYPTION_LEVEL_INITIAL)
 		return 0;
+	if (level == NGTCP2_ENCRYPTION_LEVEL_0RTT)
+		return early_secret(c, direction != 0, secret, len);
 	/* RFC 9001 section 4.1.3: no bytes of a level may be left when the next one begins. */
 	if (!direction && s->unread != NULL) {
 		ngtcp2_conn_set_tls_error(c->nc, NGTCP2_ERR_PROTO);
@@ -256,7 +324,7 @@ yield_secret(SSL *ssl, uint32_t ossl_level, int direction, const unsigned char *
 	rv = plx_derive_keys(&keys, ngtcp2_conn_get_negotiated_version(c->nc), c->suite,
 	                     secret, len);
 	if (rv == 0)
-		rv = install(c, level, direction != 0, &keys, secret, len);
+		rv = install(c, level, direction != 0, c->suite->aead, &keys, secret, len);
 	OPENSSL_cleanse(&keys, sizeof(keys));
 	if (rv != 0)
 		return 0;
@@ -313,8 +381,8 @@ plx_tls_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static const struct plx_proto *
-find_proto(const struct plx_quic *q, const unsigned char *alpn, size_t len)
+const struct plx_proto *
+plx_tls_find_proto(const struct plx_quic *q, const uint8_t *alpn, size_t len)
 {
 	for (uint16_t p = 0; p < q->d.proto_cnt; p++) {
 		if (strlen(q->d.proto[p].alpn) == len &&
@@ -353,9 +421,28 @@ setup_client(SSL *ssl, const char *sni, const char *alpn, bool verify)
 	return SSL_set1_host(ssl, sni) ? 0 : PLX_E_TLS;
 }
 
+static int
+keep_name(struct plx_conn *c, const char *name)
+{
+	size_t len = name != NULL ? strlen(name) + 1 : 0;
+
+	if (len == 0)
+		return 0;
+	c->tls->name = plx_slab_alloc(c->q->slab, len);
+	if (c->tls->name == NULL)
+		return PLX_E_NOMEM;
+	memcpy(c->tls->name, name, len);
+	return 0;
+}
+
+const char *
+plx_tls_name(const struct plx_conn *c)
+{
+	return c->tls != NULL && c->tls->name != NULL ? c->tls->name : "";
+}
+
 int
-plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const char *sni, const char *alpn,
-                 bool verify)
+plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const struct plx_quic_dial *d)
 {
 	struct plx_tls_sess *s = plx_slab_calloc(c->q->slab, 1, sizeof(*s));
 	int rc = PLX_E_TLS;
@@ -363,20 +450,25 @@ plx_tls_sess_new(struct plx_conn *c, struct plx_tls *t, const char *sni, const c
 	if (s == NULL)
 		return PLX_E_NOMEM;
 	s->rx_level = s->tx_level = NGTCP2_ENCRYPTION_LEVEL_INITIAL;
+	s->due_ns = PLX_TIME_NEVER;
 	c->tls = s;
 	s->ssl = SSL_new(t->ctx);
 	if (s->ssl == NULL)
 		goto fail;
-	SSL_set_app_data(s->ssl, c);
-	if (!SSL_set_quic_tls_cbs(s->ssl, table, c))
+	if (!SSL_set_app_data(s->ssl, c) || !SSL_set_quic_tls_cbs(s->ssl, table, c))
 		goto fail;
 	if (t->server) {
 		SSL_set_accept_state(s->ssl);
+		if (t->spent != NULL && !SSL_set_quic_tls_early_data_enabled(s->ssl, 1))
+			goto fail;
 	} else {
 		SSL_set_connect_state(s->ssl);
-		rc = setup_client(s->ssl, sni, alpn, verify);
+		rc = setup_client(s->ssl, d->sni, d->alpn, d->verify);
+		if (rc == 0 && t->keep_tickets)
+			rc = keep_name(c, d->sni);
 		if (rc != 0)
 			goto fail;
+		c->early = plx_tls_ticket_offer(c, s->ssl, t, d);
 	}
 	return 0;
 fail:
@@ -393,6 +485,8 @@ plx_tls_sess_free(struct plx_conn *c)
 	if (s == NULL)
 		return;
 	SSL_free(s->ssl);
+	plx_slab_release(c->q->slab, s->msg);
+	plx_slab_release(c->q->slab, s->name);
 	while (s->head != NULL) {
 		struct chunk *k = s->head;
 
@@ -433,17 +527,50 @@ tls_failed(struct plx_conn *c)
 	return NGTCP2_ERR_CRYPTO;
 }
 
+/*
+ * What became of early data. A client that had keys for it and whose data was not taken begins
+ * anew: ngtcp2 forgets what was sent and all streams, and so does the application.
+ */
+static int
+early_outcome(struct plx_conn *c)
+{
+	int status = SSL_get_early_data_status(c->tls->ssl);
+	struct plx_obs *obs = c->q->d.obs;
+	int rv;
+
+	if (SSL_session_reused(c->tls->ssl)) {
+		c->resumed = true;
+		plx_obs_add(obs, PLX_COUNT_sessions_resumed, 1);
+	}
+	if (status == SSL_EARLY_DATA_ACCEPTED)
+		plx_obs_add(obs, PLX_COUNT_early_accepted, 1);
+	else if (status == SSL_EARLY_DATA_REJECTED)
+		plx_obs_add(obs, PLX_COUNT_early_rejected, 1);
+	if (c->is_server || !c->early)
+		return 0;
+	c->early_ok = status == SSL_EARLY_DATA_ACCEPTED;
+	if (c->early_ok)
+		return 0;
+	rv = ngtcp2_conn_tls_early_data_rejected(c->nc);
+	if (c->app != NULL)
+		c->app->on_early_rejected(c->ctx);
+	return rv;
+}
+
 /* The handshake is over: keep what is asked for later, let the SSL object go. */
 static int
 tls_done(struct plx_conn *c)
 {
 	SSL *ssl = c->tls->ssl;
+	int rv = early_outcome(c);
 	const char *sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	const unsigned char *alpn;
 	unsigned int alpn_len;
 
+	if (rv != 0)
+		return rv;
 	SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
-	c->proto = find_proto(c->q, alpn, alpn_len);
+	c->proto = plx_tls_find_proto(c->q, alpn, alpn_len);
 	if (c->proto == NULL) {
 		/* RFC 9001 section 8.1: a handshake without a protocol in common fails. */
 		ngtcp2_conn_set_tls_alert(c->nc, TLS_ALERT_NO_ALPN);
@@ -457,21 +584,38 @@ tls_done(struct plx_conn *c)
 			memcpy(c->sni, sni, len);
 	}
 	ngtcp2_conn_tls_handshake_completed(c->nc);
-	plx_tls_sess_free(c);
+	if (!c->is_server && c->q->d.tls_client->keep_tickets)
+		c->tls->due_ns = c->q->now + TICKET_WAIT_NS;
+	else
+		plx_tls_sess_free(c);
 	ERR_clear_error();
 	return 0;
 }
 
+/*
+ * A server that takes early data has SSL_do_handshake() say that it is done once its own flight is
+ * written, and do nothing from then on; SSL_read() finds the client's Finished.
+ */
 static int
 do_handshake(struct plx_conn *c)
 {
-	int rv, e;
+	struct plx_tls_sess *s = c->tls;
+	int rv = 1, e;
 
 	ERR_clear_error();
-	rv = SSL_do_handshake(c->tls->ssl);
-	if (rv == 1)
+	if (!s->flight_done)
+		rv = SSL_do_handshake(s->ssl);
+	if (rv == 1 && !SSL_is_init_finished(s->ssl)) {
+		s->flight_done = true;
+		rv = SSL_read(s->ssl, NULL, 0);
+	}
+	/* Our keys and the client's limits are in place, its early data is read next. */
+	if (s->early_key && c->is_server && c->app == NULL &&
+	    s->tx_level == NGTCP2_ENCRYPTION_LEVEL_1RTT && plx_conn_begin_early(c) != 0)
+		return NGTCP2_ERR_CALLBACK_FAILURE;
+	if (SSL_is_init_finished(s->ssl))
 		return tls_done(c);
-	e = SSL_get_error(c->tls->ssl, rv);
+	e = SSL_get_error(s->ssl, rv);
 	if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
 		return 0;
 	return tls_failed(c);
@@ -492,6 +636,63 @@ unexpected(struct plx_conn *c)
 	return NGTCP2_ERR_CRYPTO;
 }
 
+/* A ticket is here as a whole. @return 0 or NGTCP2_ERR_* */
+static int
+read_ticket(struct plx_conn *c)
+{
+	struct plx_tls_sess *s = c->tls;
+	bool limited;
+	int rv, e;
+
+	enqueue(s, s->msg);
+	s->msg = NULL;
+	ERR_clear_error();
+	rv = SSL_read(s->ssl, NULL, 0);
+	e = SSL_get_error(s->ssl, rv);
+	limited = ERR_GET_REASON(ERR_peek_error()) == SSL_R_INVALID_MAX_EARLY_DATA;
+	ERR_clear_error();
+	if (e != SSL_ERROR_SSL)
+		return 0;
+	/* OpenSSL has an alert for it, RFC 9001 section 4.6.1 a code. */
+	if (limited)
+		return NGTCP2_ERR_PROTO;
+	if (s->alert != 0 && s->alert != TLS_ALERT_INTERNAL_ERROR)
+		return NGTCP2_ERR_CRYPTO;
+	/* Our own fault, a want of memory mostly: the connection can do without. */
+	c->got_ticket = true;
+	return 0;
+}
+
+/* The header of a message is complete: somebody may wait for the rest. */
+static void
+begin_msg(struct plx_conn *c)
+{
+	struct plx_tls_sess *s = c->tls;
+	size_t len = sizeof(c->post_hdr) + c->post_left;
+
+	if (s == NULL || c->got_ticket || len > PLX_TICKET_MAX)
+		return;
+	s->msg = plx_slab_alloc(c->q->slab, sizeof(*s->msg) + len);
+	if (s->msg == NULL)
+		return;
+	*s->msg = (struct chunk){.len = len};
+	memcpy(s->msg->data, c->post_hdr, sizeof(c->post_hdr));
+	s->msg_len = sizeof(c->post_hdr);
+}
+
+uint64_t
+plx_tls_due(const struct plx_conn *c)
+{
+	return c->tls != NULL ? c->tls->due_ns : PLX_TIME_NEVER;
+}
+
+void
+plx_tls_trim(struct plx_conn *c)
+{
+	if (c->tls != NULL && c->tls->due_ns <= c->q->now)
+		plx_tls_sess_free(c);
+}
+
 /*
  * TLS messages after the handshake: type (1), length (3), body. A server may send tickets, a
  * client nothing at all, since certificates are not asked for afterwards (RFC 9001 4.4).
@@ -500,14 +701,20 @@ static int
 post_handshake(struct plx_conn *c, ngtcp2_encryption_level level, const uint8_t *data,
                size_t len)
 {
+	int rv = 0;
+
 	if (c->is_server || level != NGTCP2_ENCRYPTION_LEVEL_1RTT)
 		return unexpected(c);
-	while (len > 0) {
+	while (len > 0 && rv == 0) {
 		size_t n;
 
 		if (c->post_left > 0) {
 			n = len < c->post_left ? len : c->post_left;
 			c->post_left -= (uint32_t)n;
+			if (c->tls != NULL && c->tls->msg != NULL) {
+				memcpy(c->tls->msg->data + c->tls->msg_len, data, n);
+				c->tls->msg_len += n;
+			}
 		} else {
 			n = 1;
 			c->post_hdr[c->post_hdr_len++] = *data;
@@ -518,12 +725,18 @@ post_handshake(struct plx_conn *c, ngtcp2_encryption_level level, const uint8_t 
 				               (uint32_t)c->post_hdr[2] << 8 |
 				               c->post_hdr[3];
 				c->post_hdr_len = 0;
+				begin_msg(c);
 			}
 		}
 		data += n;
 		len -= n;
+		if (c->tls != NULL && c->tls->msg != NULL &&
+		    c->tls->msg_len == c->tls->msg->len)
+			rv = read_ticket(c);
 	}
-	return 0;
+	if (c->got_ticket && c->tls != NULL)
+		plx_tls_sess_free(c);
+	return rv;
 }
 
 int
@@ -538,7 +751,7 @@ plx_tls_recv(struct plx_conn *c, ngtcp2_encryption_level level, uint64_t off,
 		                                 NULL, 0);
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	}
-	if (s == NULL)
+	if (s == NULL || s->due_ns != PLX_TIME_NEVER)
 		return post_handshake(c, level, data, len);
 	if (level != s->rx_level)
 		return NGTCP2_ERR_PROTO;
@@ -549,12 +762,6 @@ plx_tls_recv(struct plx_conn *c, ngtcp2_encryption_level level, uint64_t off,
 	k->len = len;
 	k->rel = 0;
 	memcpy(k->data, data, len);
-	if (s->tail != NULL)
-		s->tail->next = k;
-	else
-		s->head = k;
-	s->tail = k;
-	if (s->unread == NULL)
-		s->unread = k;
+	enqueue(s, k);
 	return do_handshake(c);
 }

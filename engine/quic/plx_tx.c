@@ -203,14 +203,19 @@ plx_quic_tx_burst(struct plx_quic *q, struct plx_txpkt *out, uint16_t cnt, uint6
 	n = plx_resp_take(q, out, cnt);
 	while (n < cnt && q->tx_head != NULL) {
 		struct plx_conn *c = q->tx_head;
-		bool more = false;
+		bool more = false, nudge;
 
 		plx_tx_leave(c);
 		if (plx_unlikely(c->close_wanted)) {
 			n = (uint16_t)(n + plx_conn_write_close(c, &out[n]));
 			continue;
 		}
+		if (plx_unlikely(plx_hold_any(c)) && plx_hold_write(c))
+			continue;
+		nudge = plx_unlikely(c->nudges > 0) && plx_nudge_begin(c);
 		n = (uint16_t)(n + write_conn(c, &out[n], (uint16_t)(cnt - n), &more));
+		if (plx_unlikely(nudge))
+			plx_nudge_end(c);
 		if (more)
 			plx_tx_join(c);
 	}

@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "plx_bug.h"
+#include "plx_ringapp.h"
 
 #define DEPTH_LEAST 64
 #define DEPTH_MAX   65536
@@ -123,7 +124,12 @@ plx_attach_free(struct plx_attach *a)
 		return;
 	for (uint16_t w = 0; w < a->worker_cnt; w++) {
 		struct plx_pair *p = &a->pair[w];
+		struct plx_cmd cmd;
 
+		/* What the worker did not come to any more. */
+		while (p->commands != NULL &&
+		       rte_ring_sc_dequeue_elem(p->commands, &cmd, sizeof(cmd)) == 0)
+			plx_cmd_discard(&cmd);
 		rte_ring_free(p->events);
 		rte_ring_free(p->commands);
 		rte_ring_free(p->returns);

@@ -135,7 +135,8 @@ plx_steer_init(void *mem, const struct plx_steer_cfg *cfg, struct plx_obs *obs)
 	st->epoch = cfg->epoch;
 	memcpy(&st->want, cfg->server_id, cfg->server_id_len);
 	memset(&st->want_msk, 0xff, cfg->server_id_len);
-	memset((uint8_t *)&st->zero_msk + 4 + cfg->server_id_len, 0xff, 4 - cfg->server_id_len);
+	memset((uint8_t *)&st->zero_msk + 4 + cfg->server_id_len, 0xff,
+	       4 - cfg->server_id_len);
 	st->first_octet = (uint8_t)(cfg->config_id << 5 | CID_REST);
 	/* Bucket b belongs to worker b mod worker_cnt. */
 	st->bucket_cnt = (uint8_t)((PLX_CID_BUCKETS - cfg->worker + cfg->worker_cnt - 1) /

@@ -12,8 +12,6 @@
 /* Pieces offered in one next_tx: more than a packet ever takes from buffers of 100 bytes. */
 #define TX_PIECES 16
 
-#define SEND_HIGH_DEFAULT (256u << 10)
-
 /* Events of a stream in the order in which they are reported. */
 #define EV_OPEN     0x01u
 #define EV_DATA     0x02u
@@ -324,17 +322,11 @@ on_conn_established(void *app, struct plx_conn *conn, void **ctx)
 		return PLX_E_REFUSED;
 	c = plx_slab_calloc(side->slab, 1, sizeof(*c));
 	if (c == NULL) {
-		/* A dial is answered exactly once, and on_failed will not be called any more. */
-		if (!plx_conn_is_server(conn))
-			plx_appside_dial_failed(
-			        side,
-			        cfg->user != NULL ? cfg->user(cfg->pick_arg, conn)
-			                          : plx_conn_user(conn),
-			        &(struct plx_close_info){.by = PLX_CLOSE_REFUSED});
+		plx_ringapp_refused(cfg, side, conn);
 		return PLX_E_NOMEM;
 	}
 	c->cfg = cfg;
-	c->send_high = cfg->send_high != 0 ? cfg->send_high : SEND_HIGH_DEFAULT;
+	c->send_high = plx_ringapp_send_high(cfg);
 	plx_ringconn_init(&c->rc, &raw_ops, cfg, side, conn);
 	*ctx = c;
 	return 0;
@@ -552,30 +544,13 @@ cmd_open(struct raw_conn *c, const struct plx_cmd *cmd)
 static int
 cmd_send(struct raw_conn *c, struct raw_stream *s, const struct plx_cmd *cmd)
 {
-	struct plx_sbuf *b = cmd->ptr;
-	bool fin = cmd->flags & PLX_CMD_FLAG_FIN;
-	struct plx_sbuf *empty = NULL;
 	int rc;
 
 	if (s->tx_off || s->sq.fin)
 		return s->stopped ? PLX_E_STREAM_STOPPED : PLX_E_STREAM_CLOSED;
-	if (b == NULL && !fin)
-		return PLX_E_INVAL;
-	if (b != NULL) {
-		b->conn = c->rc.id;
-		b->stream_id = s->id;
-		b->acked = 0;
-		b->next = NULL;
-		/* No acknowledgement would ever name an empty buffer. */
-		if (b->len == 0) {
-			empty = b;
-			b = NULL;
-		}
-	}
-	rc = b != NULL || fin ? plx_sendq_append(&s->sq, b, fin) : 0;
+	rc = plx_ringconn_queue(&c->rc, &s->sq, cmd);
 	if (rc != 0)
 		return rc;
-	plx_appside_done(c->rc.side, empty);
 	if (plx_sendq_pending(&s->sq) > c->send_high)
 		s->full = true;
 	tx_link(s);
@@ -611,17 +586,9 @@ conn_cmd(struct plx_ringconn *rc, const struct plx_cmd *cmd)
 	struct raw_stream *s;
 
 	switch (cmd->type) {
-	case PLX_CMD_CLOSE:
-		plx_conn_close(rc->conn, cmd->code, NULL);
-		return 0;
 	case PLX_CMD_STREAM_OPEN:
 		return cmd_open(c, cmd);
 	case PLX_CMD_SET_USER:
-		if (cmd->stream_id == -1) {
-			rc->user = cmd->user;
-			return 0;
-		}
-		break;
 	case PLX_CMD_STREAM_SEND:
 	case PLX_CMD_STREAM_RESET:
 	case PLX_CMD_STREAM_STOP:

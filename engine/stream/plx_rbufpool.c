@@ -49,7 +49,7 @@ fill(struct plx_rbufpool *p, enum cls cls, uint8_t **slots, uint8_t *base, uint3
 	st->free = slots;
 	st->base = base;
 	st->cnt = st->free_cnt = cnt;
-	/* Lowest address on top: a pool that is mostly free touches few pages. */
+	/* Lowest address on top: a pool that is mostly free stays in few pages, and in caches. */
 	for (uint32_t i = 0; i < cnt; i++)
 		slots[i] = base + (size_t)(cnt - 1 - i) * cls_sz[cls];
 	PLX_POISON(base, (size_t)cnt * cls_sz[cls]);
@@ -71,7 +71,10 @@ plx_rbufpool_new(struct plx_rbufpool **out, size_t bytes, int node, uint16_t wor
 	if (p == NULL)
 		return PLX_E_NOMEM;
 	rc = plx_region_map(&p->region, bytes, node);
+	if (rc == 0)
+		rc = plx_region_touch(&p->region);
 	if (rc != 0) {
+		plx_region_unmap(&p->region);
 		free(p);
 		return rc;
 	}

@@ -7,6 +7,7 @@
 #include "plx_bug.h"
 #include "plx_recvq.h"
 #include "plx_ringapp.h"
+#include "plx_sendq.h"
 
 /* A source of exactly one event, which is kept ready made. */
 struct plx_apprec {
@@ -168,6 +169,27 @@ plx_appside_cmd_room(const struct plx_appside *s)
 	return room < PLX_APPSIDE_FAILS ? room : PLX_APPSIDE_FAILS;
 }
 
+void
+plx_cmd_discard(const struct plx_cmd *cmd)
+{
+	struct plx_call *call;
+
+	switch (cmd->type) {
+	case PLX_CMD_DIAL:
+	case PLX_CMD_H3_REQUEST:
+	case PLX_CMD_H3_RESPONSE:
+		free(cmd->ptr);
+		break;
+	case PLX_CMD_CALL:
+		call = cmd->ptr;
+		if (call != NULL)
+			call->fn(call, NULL);
+		break;
+	default:
+		break;
+	}
+}
+
 /* What a refused command names goes back to where it came from. */
 static void
 cmd_return_ptr(struct plx_appside *s, const struct plx_cmd *cmd)
@@ -186,12 +208,8 @@ cmd_return_ptr(struct plx_appside *s, const struct plx_cmd *cmd)
 		b->next = NULL;
 		plx_appside_done(s, b);
 		break;
-	case PLX_CMD_DIAL:
-	case PLX_CMD_H3_REQUEST:
-	case PLX_CMD_H3_RESPONSE:
-		free(cmd->ptr);
-		break;
 	default:
+		plx_cmd_discard(cmd);
 		break;
 	}
 }
@@ -213,6 +231,29 @@ plx_appside_cmd_failed(struct plx_appside *s, const struct plx_cmd *cmd, int err
 	rec_publish(s, &ev);
 }
 
+/* What is the same for every application comes first. */
+static int
+conn_cmd(struct plx_ringconn *rc, const struct plx_cmd *cmd)
+{
+	if (cmd->type == PLX_CMD_CLOSE) {
+		plx_conn_close(rc->conn, cmd->code, NULL);
+		return 0;
+	}
+	if (cmd->type == PLX_CMD_SET_USER && cmd->stream_id == -1) {
+		rc->user = cmd->user;
+		return 0;
+	}
+	if (cmd->type == PLX_CMD_CALL) {
+		struct plx_call *call = cmd->ptr;
+
+		if (call == NULL)
+			return PLX_E_INVAL;
+		call->fn(call, rc->conn);
+		return 0;
+	}
+	return rc->ops->cmd(rc, cmd);
+}
+
 int
 plx_appside_cmd(struct plx_appside *s, struct plx_ringconn *rc, const struct plx_cmd *cmd)
 {
@@ -223,7 +264,7 @@ plx_appside_cmd(struct plx_appside *s, struct plx_ringconn *rc, const struct plx
 	else if (rc->side != s)
 		err = PLX_E_PERM;
 	else
-		err = rc->ops->cmd(rc, cmd);
+		err = conn_cmd(rc, cmd);
 	if (err != 0)
 		plx_appside_cmd_failed(s, cmd, err);
 	return err;
@@ -368,4 +409,40 @@ plx_ringconn_closed(struct plx_ringconn *rc, const struct plx_close_info *why)
 	rc->close_code = why != NULL ? why->code : 0;
 	if (rc->held == 0)
 		plx_evq_mark(&rc->side->evq, &rc->ev, PLX_RINGCONN_EV_CLOSED);
+}
+
+int
+plx_ringconn_queue(struct plx_ringconn *rc, struct plx_sendq *q, const struct plx_cmd *cmd)
+{
+	bool fin = cmd->flags & PLX_CMD_FLAG_FIN;
+	struct plx_sbuf *b = cmd->ptr, *empty = NULL;
+	int err;
+
+	if (b == NULL && !fin)
+		return PLX_E_INVAL;
+	if (b != NULL) {
+		b->conn = rc->id;
+		b->stream_id = cmd->stream_id;
+		b->acked = 0;
+		b->next = NULL;
+		if (b->len == 0) {
+			empty = b;
+			b = NULL;
+		}
+	}
+	err = b != NULL || fin ? plx_sendq_append(q, b, fin) : 0;
+	if (err == 0)
+		plx_appside_done(rc->side, empty);
+	return err;
+}
+
+void
+plx_ringapp_refused(const struct plx_ringapp_cfg *cfg, struct plx_appside *side,
+                    struct plx_conn *c)
+{
+	if (plx_conn_is_server(c))
+		return;
+	plx_appside_dial_failed(
+	        side, cfg->user != NULL ? cfg->user(cfg->pick_arg, c) : plx_conn_user(c),
+	        &(struct plx_close_info){.by = PLX_CLOSE_REFUSED});
 }

@@ -45,6 +45,7 @@
 #define PLX_APPSIDE_FAILS 64
 
 struct plx_recvq;
+struct plx_sendq;
 struct plx_apprec; /**< CMD_FAILED or DIAL_FAILED that was not published yet */
 
 /** The worker's side of one pair (worker, attachment). Made by plx_appside_init(). */
@@ -69,7 +70,10 @@ struct plx_ringconn;
 struct plx_ringapp_ops {
 	const char *name;
 
-	/** Carries out a command for a connection. @return 0 or enum plx_err (CMD_FAILED). */
+	/**
+	 * Carries out a command for a connection; CLOSE and the SET_USER of a connection are
+	 * done before. @return 0 or enum plx_err (CMD_FAILED).
+	 */
 	int (*cmd)(struct plx_ringconn *rc, const struct plx_cmd *cmd);
 
 	/**
@@ -161,6 +165,13 @@ void plx_appside_cmd_failed(struct plx_appside *s, const struct plx_cmd *cmd, in
         PLX_ON_WORKER;
 
 /**
+ * plx_cmd_discard() ends what belongs to the engine of a command that nobody will carry out:
+ * blocks are freed, a call is made with NULL; send buffers stay the application's.
+ * Thread: the worker, or main when no worker runs. Owns: takes what cmd->ptr names.
+ */
+void plx_cmd_discard(const struct plx_cmd *cmd) PLX_ANY_THREAD;
+
+/**
  * Dials. plx_appside_dial_begin() reserves the record of a failure, before plx_quic_dial():
  * with it the failure cannot get lost. The reservation ends with plx_appside_dial_failed()
  * (event DIAL_FAILED), with CONN_UP (plx_ringconn_init() of a connection that was dialed), or
@@ -228,5 +239,30 @@ struct plx_ringapp_cfg {
 	uint32_t field_section_max; /**< HTTP/3: bytes of a header list, default 64 KiB */
 	uint32_t requests_max;      /**< HTTP/3: requests per connection, 0 = no limit */
 };
+
+/** Bytes queued per stream above which WRITABLE waits. */
+static inline uint64_t
+plx_ringapp_send_high(const struct plx_ringapp_cfg *cfg)
+{
+	return cfg->send_high != 0 ? cfg->send_high : 256u << 10;
+}
+
+/**
+ * plx_ringapp_refused() answers the dial of a connection whose context could not be made
+ * (on_conn_established is about to return an error, and on_failed will not be called any
+ * more): a dial is answered exactly once. Nothing happens for an accepted connection.
+ * Thread: the worker. Owns: nothing of the caller's. Errors: none.
+ */
+void plx_ringapp_refused(const struct plx_ringapp_cfg *cfg, struct plx_appside *side,
+                         struct plx_conn *c) PLX_ON_WORKER;
+
+/**
+ * plx_ringconn_queue() appends what STREAM_SEND or H3_BODY brings to the queue of the stream.
+ * A buffer without bytes goes back at once: no acknowledgement would ever name it.
+ * @return 0; PLX_E_INVAL: neither buffer nor FIN; PLX_E_STREAM_CLOSED: behind FIN
+ * Thread: the worker. Owns: on success the buffer of the command. Errors: as returned.
+ */
+int plx_ringconn_queue(struct plx_ringconn *rc, struct plx_sendq *q,
+                       const struct plx_cmd *cmd) PLX_ON_WORKER;
 
 #endif

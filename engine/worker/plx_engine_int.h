@@ -37,17 +37,26 @@ struct plx_engine_proto {
 	void *(*arg_of)(void *arg, uint16_t worker);
 };
 
+/** Who looks into engines of this process: told when workers are there, and before they go. */
+struct plx_engine_watch {
+	void (*started)(struct plx_engine *e);
+	void (*ending)(struct plx_engine *e);
+};
+
 struct plx_engine_cfg {
 	char name[16]; /**< begins the name of every EAL object; unique in the process */
 	uint16_t worker_cnt;
 	unsigned lcore[PLX_WORKERS_MAX]; /**< EAL lcore of each worker */
+	const struct plx_numa *numa;     /**< where lcores are; NULL = this machine */
 	struct plx_pio *pio[PLX_PORTS_MAX];
 	struct plx_net_cfg net[PLX_PORTS_MAX];
 	uint16_t port_cnt;
+	bool hosted; /**< the host turns the workers; pio[0] is a plx_hostport */
 	struct plx_quic_cfg quic; /**< limits are per worker */
 	struct plx_tls_cfg tls_server, tls_client;
-	bool serve; /**< tls_server is used */
-	bool dial;  /**< tls_client is used */
+	bool serve;      /**< tls_server is used */
+	bool dial;       /**< tls_client is used */
+	bool early_data; /**< take early data of clients; default off */
 	struct plx_engine_proto proto[PLX_PROTOS_MAX];
 	uint16_t proto_cnt;
 	uint8_t idle;         /**< enum plx_idle */
@@ -58,11 +67,13 @@ struct plx_engine_cfg {
 	uint8_t server_id_len; /**< 1..4, default 2 */
 	uint8_t config_id;     /**< 0..6 */
 	bool steer_clear;      /**< show the bucket; default is masked */
-	uint8_t secret[64]; /**< from the key file: IDs, hash, tokens; all zero = random */
+	uint8_t secret
+	        [64]; /**< from the key file: IDs, hash, tokens, tickets; all zero = random */
 	const char *keylog; /**< file, or NULL */
 	size_t rbuf_bytes;  /**< per worker, default 16 MiB */
 	uint32_t send_high; /**< bytes queued per stream, default 256 KiB */
 	uint32_t field_section_max, requests_max; /**< HTTP/3 */
+	const struct plx_engine_watch *watch;     /**< NULL: nobody */
 };
 
 /** plx_engine_cfg_init() gives the defaults. Thread: any. Errors: none. */
@@ -83,6 +94,23 @@ uint16_t plx_engine_workers(const struct plx_engine *e) PLX_ANY_THREAD;
 struct plx_worker *plx_engine_worker(struct plx_engine *e, uint16_t worker) PLX_ANY_THREAD;
 const struct plx_pio *plx_engine_pio(const struct plx_engine *e, uint16_t port)
         PLX_ANY_THREAD;
+/** The port of a hosted engine, NULL of another. */
+struct plx_pio *plx_engine_hostport(struct plx_engine *e) PLX_ANY_THREAD;
+/**
+ * plx_engine_link() is the link of a port as plx_engine_poll() last saw it.
+ * @return 0, PLX_E_NOENT: no such port. Thread: main. Owns: nothing.
+ */
+int plx_engine_link(const struct plx_engine *e, uint16_t port, struct plx_pio_link *out)
+        PLX_ON_MAIN;
+/**
+ * plx_engine_port() is a port as plx_engine_poll() last saw it.
+ * @return 0, PLX_E_NOENT: no such port. Thread: any while the engine lives. Owns: nothing.
+ */
+int plx_engine_port(const struct plx_engine *e, uint16_t port, struct plx_pio_link *link,
+                    struct plx_pio_stats *stats) PLX_ANY_THREAD;
+/** The name it was made with; the lcore of a worker. */
+const char *plx_engine_name(const struct plx_engine *e) PLX_ANY_THREAD;
+unsigned plx_engine_lcore(const struct plx_engine *e, uint16_t worker) PLX_ANY_THREAD;
 /** Sum over workers. */
 uint64_t plx_engine_count(const struct plx_engine *e, enum plx_count c) PLX_ANY_THREAD;
 uint64_t plx_engine_drops(const struct plx_engine *e, enum plx_drop r) PLX_ANY_THREAD;

@@ -196,6 +196,16 @@ plx_worker_new(struct plx_worker **out, const struct plx_worker_cfg *cfg, char *
 	return 0;
 }
 
+static void
+leave_thread(struct plx_worker *w)
+{
+	if (w->tls_server != NULL)
+		plx_tls_thread_end(w->tls_server);
+	if (w->tls_client != NULL)
+		plx_tls_thread_end(w->tls_client);
+	atomic_store_explicit(&w->running, false, memory_order_release);
+}
+
 void
 plx_worker_free(struct plx_worker *w)
 {
@@ -211,6 +221,8 @@ plx_worker_free(struct plx_worker *w)
 		plx_quic_free(w->quic);
 	for (uint16_t i = 0; i < w->spare_cnt; i++)
 		rte_pktmbuf_free(w->spare[i].cookie);
+	if (!plx_worker_ended(w))
+		leave_thread(w); /* a host that does not turn to the end */
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
 		if (w->net[p] != NULL)
 			plx_net_free(w->net[p]);
@@ -282,6 +294,8 @@ obey(struct plx_worker *w, uint64_t now_ns)
 		w->draining = true;
 		plx_quic_drain(w->quic);
 	}
+	if (plx_unlikely(atomic_load_explicit(&w->ask, memory_order_relaxed) != NULL))
+		plx_worker_answer(w);
 	if (plx_likely(!atomic_load_explicit(&w->stop_asked, memory_order_acquire)))
 		return true;
 	if (w->stop_ns == 0) {
@@ -296,6 +310,7 @@ obey(struct plx_worker *w, uint64_t now_ns)
 static void
 enter_thread(struct plx_worker *w, uint64_t now_ns)
 {
+	atomic_store_explicit(&w->start_ns, plx_clock_system_ns(), memory_order_relaxed);
 	pthread_getcpuclockid(pthread_self(), &w->cpu_clock);
 	atomic_store_explicit(&w->running, true, memory_order_release);
 	if ((w->tls_server != NULL && plx_tls_warm(w->tls_server) != 0) ||
@@ -305,16 +320,6 @@ enter_thread(struct plx_worker *w, uint64_t now_ns)
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
 		if (w->cfg.number == 0 && !w->cfg.net[p]->no_neigh)
 			plx_net_announce(w->net[p], now_ns);
-}
-
-static void
-leave_thread(struct plx_worker *w)
-{
-	if (w->tls_server != NULL)
-		plx_tls_thread_end(w->tls_server);
-	if (w->tls_client != NULL)
-		plx_tls_thread_end(w->tls_client);
-	atomic_store_explicit(&w->running, false, memory_order_release);
 }
 
 int
@@ -340,6 +345,36 @@ plx_worker_run(void *arg)
 	}
 	leave_thread(w);
 	return 0;
+}
+
+int
+plx_worker_host_turn(struct plx_worker *w, uint64_t now_ns)
+{
+	plx_clock_set(&w->clock, now_ns);
+	now_ns = w->clock.last_ns;
+	if (plx_unlikely(plx_worker_ended(w))) {
+		if (w->stop_ns != 0)
+			return PLX_E_CLOSED;
+		enter_thread(w, now_ns);
+	}
+	if (plx_unlikely(!obey(w, now_ns))) {
+		leave_thread(w);
+		return PLX_E_CLOSED;
+	}
+	return (int)plx_worker_turn(w, now_ns);
+}
+
+uint64_t
+plx_worker_deadline(const struct plx_worker *w)
+{
+	uint64_t due;
+
+	if (plx_quic_has_tx(w->quic) || rings_pending(w))
+		return 0;
+	due = plx_quic_deadline(w->quic);
+	if (w->stop_ns != 0 && w->stop_ns < due)
+		due = w->stop_ns;
+	return w->housekeep_ns < due ? w->housekeep_ns : due;
 }
 
 void
@@ -373,6 +408,12 @@ plx_worker_cpu_ns(const struct plx_worker *w)
 	    clock_gettime(w->cpu_clock, &ts) != 0)
 		return 0;
 	return (uint64_t)ts.tv_sec * PLX_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t
+plx_worker_start_ns(const struct plx_worker *w)
+{
+	return atomic_load_explicit(&w->start_ns, memory_order_relaxed);
 }
 
 uint32_t

@@ -98,6 +98,15 @@ void plx_worker_free(struct plx_worker *w) PLX_ON_MAIN;
  */
 uint32_t plx_worker_turn(struct plx_worker *w, uint64_t now_ns) PLX_ON_WORKER;
 
+/**
+ * plx_worker_host_turn() does one turn on a host's thread, with what plx_worker_run() does around
+ * it; the worker's clock is virtual. @return as plx_worker_turn(), PLX_E_CLOSED: the worker was
+ * stopped and its time to linger is over. plx_worker_deadline() is when the next turn is due at
+ * the latest, 0 = now. Thread: the one that turns it.
+ */
+int plx_worker_host_turn(struct plx_worker *w, uint64_t now_ns) PLX_ON_WORKER;
+uint64_t plx_worker_deadline(const struct plx_worker *w) PLX_ON_WORKER;
+
 /** plx_worker_run() turns until plx_worker_stop(); arg is the worker. @return 0 */
 int plx_worker_run(void *arg) PLX_ON_WORKER;
 
@@ -112,6 +121,14 @@ void plx_worker_stop(struct plx_worker *w, uint64_t code, uint32_t linger_ms)
         PLX_ANY_THREAD;
 
 /**
+ * plx_worker_set_links() tells the worker which ports have no link; their connections wait, and
+ * send a probe at once when it is back (plx_quic_set_down()).
+ * @param down  bit p: port p; a port that never had a link does not belong here
+ * Thread: any. Owns: nothing. Errors: none.
+ */
+void plx_worker_set_links(struct plx_worker *w, uint32_t down) PLX_ANY_THREAD;
+
+/**
  * plx_worker_ended() says whether plx_worker_run() is through; what the worker wrote is visible to
  * the caller then. Thread: any. Owns: nothing. Errors: none.
  */
@@ -119,6 +136,9 @@ bool plx_worker_ended(const struct plx_worker *w) PLX_ANY_THREAD;
 
 /** plx_worker_cpu_ns() is the CPU time of the worker's thread, ns; 0 before it runs. */
 uint64_t plx_worker_cpu_ns(const struct plx_worker *w) PLX_ANY_THREAD;
+
+/** plx_worker_start_ns() is when its thread began, CLOCK_MONOTONIC; 0 before. Thread: any. */
+uint64_t plx_worker_start_ns(const struct plx_worker *w) PLX_ANY_THREAD;
 
 /** plx_worker_hints() is what frames said about the set-up, PLX_NET_HINT_*. Thread: any. */
 uint32_t plx_worker_hints(const struct plx_worker *w) PLX_ANY_THREAD;

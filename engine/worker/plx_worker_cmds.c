@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "plx_recvq.h"
 #include "plx_worker_pvt.h"
@@ -49,6 +50,45 @@ next_port(struct plx_worker *w)
 	return port;
 }
 
+/* The port that a path leaves by. */
+static const struct plx_pio *
+pio_of(const struct plx_worker *w, const struct plx_path *path)
+{
+	struct plx_addr local;
+
+	for (uint16_t p = 1; p < w->cfg.port_cnt; p++)
+		if (plx_net_pick_local(w->net[p], &path->remote, &local) == 0 &&
+		    memcmp(local.ip, path->local.ip, sizeof(local.ip)) == 0)
+			return w->cfg.pio[p];
+	return w->cfg.pio[0];
+}
+
+/*
+ * The next port of ours whose answers come to our own queue; where nobody can tell, the next one,
+ * and other workers hand over what they receive for us. Steps of one, not of a stride, so that
+ * each port is used before one is used again.
+ */
+static uint16_t
+port_for(struct plx_worker *w, const struct plx_path *path)
+{
+	const uint16_t first = (uint16_t)(PLX_DIAL_PORT_FIRST + w->cfg.number);
+	const struct plx_pio_ports range = {.first = PLX_DIAL_PORT_FIRST,
+	                                    .last = UINT16_MAX,
+	                                    .modulo = w->cfg.worker_cnt,
+	                                    .rest = first % w->cfg.worker_cnt};
+	const struct plx_pio *pio = pio_of(w, path);
+	uint32_t at = (uint32_t)(w->next_dial_port - first) / w->cfg.worker_cnt;
+	int port;
+
+	if (pio->ops->pick_port == NULL || pio->rxq_cnt < 2 ||
+	    w->cfg.number >= pio->rxq_cnt)
+		return next_port(w);
+	port = pio->ops->pick_port(pio, path, w->cfg.number, &range, at);
+	if (port >= 0)
+		w->next_dial_port = (uint16_t)port;
+	return next_port(w);
+}
+
 static int
 choose_local(struct plx_worker *w, const struct plx_dial *d, struct plx_path *path)
 {
@@ -64,7 +104,7 @@ choose_local(struct plx_worker *w, const struct plx_dial *d, struct plx_path *pa
 		path->local.port_be = 0;
 	}
 	if (path->local.port_be == 0)
-		path->local.port_be = htons(next_port(w));
+		path->local.port_be = htons(port_for(w, path));
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "plx_worker.h"
+#include "plx_worker_ask.h"
 
 /** Commands taken from one attachment in one turn. */
 #define PLX_CMDS_PER_TURN   64
@@ -47,6 +48,13 @@ struct plx_worker {
 	uint16_t next_dial_port;
 	uint64_t housekeep_ns; /* when the next round is due */
 	uint64_t stop_ns;      /* 0, or when the loop ends */
+
+	/* Bit p: port p. Changes with a link. */
+	uint32_t link_seen; /* without link, as last reported */
+	uint32_t no_link;   /* of these, those that received nothing since */
+	uint32_t stalled;   /* took nothing for long */
+	uint32_t down;      /* the two together: what the endpoint was told */
+
 	bool draining;
 
 	/* Parts that only life and shortage touch. */
@@ -59,18 +67,33 @@ struct plx_worker {
 	/* Written by any thread, read once a turn. */
 	PLX_CACHE_ALIGNED _Atomic bool drain_asked;
 	_Atomic bool stop_asked;
+	_Atomic uint32_t links_down;
+	_Atomic(struct plx_ask *) ask; /* a question that waits */
 	_Atomic uint64_t stop_code;
 	_Atomic uint32_t stop_linger_ms;
 
 	/* Written by the worker, read by any thread. */
 	PLX_CACHE_ALIGNED _Atomic bool running;
 	clockid_t cpu_clock;
+	_Atomic uint64_t start_ns; /* CLOCK_MONOTONIC, 0 = not yet */
 
 	struct plx_obs obs;
 };
 
 /** plx_worker_cmds.c: step 3 of a turn. @return commands and returns carried out */
 uint32_t plx_worker_cmds(struct plx_worker *w, uint64_t now_ns);
+
+/**
+ * plx_worker_link.c: which ports have no link. link_run() once a turn after receiving: blocked =
+ * a port refused frames in this turn; link_rx(): the port received; link_housekeep() every
+ * PLX_HOUSEKEEP_NS.
+ */
+void plx_worker_link_run(struct plx_worker *w, bool blocked, uint64_t now_ns);
+void plx_worker_link_rx(struct plx_worker *w, uint16_t port);
+void plx_worker_link_housekeep(struct plx_worker *w, uint64_t now_ns);
+
+/** plx_worker_ask.c: answers the question that waits. */
+void plx_worker_answer(struct plx_worker *w) PLX_ON_WORKER;
 
 /** plx_worker_quic.c: the turn of role quic. */
 uint32_t plx_worker_turn_quic(struct plx_worker *w, uint64_t now_ns);

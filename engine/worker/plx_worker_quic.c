@@ -179,13 +179,15 @@ receive(struct plx_worker *w, uint64_t now_ns)
 		if (n == 0)
 			continue;
 		total += n;
+		if (plx_unlikely(w->no_link != 0))
+			plx_worker_link_rx(w, p);
 		n = plx_net_rx_burst(w->net[p], m, n, dg, now_ns);
 		steer_and_feed(w, dg, n, now_ns);
 	}
 	return total;
 }
 
-/* 6. Tell applications what happened. */
+/* 7. Tell applications what happened. */
 static uint32_t
 publish(struct plx_worker *w)
 {
@@ -200,13 +202,15 @@ publish(struct plx_worker *w)
 	return n;
 }
 
-/* 7. Now and then: neighbours. */
+/* 8. Now and then: neighbours. */
 static void
 housekeep(struct plx_worker *w, uint64_t now_ns)
 {
 	w->housekeep_ns = now_ns + PLX_HOUSEKEEP_NS;
 	for (uint16_t p = 0; p < w->cfg.port_cnt; p++)
 		plx_net_housekeep(w->net[p], now_ns);
+	if (plx_unlikely(w->stalled != 0))
+		plx_worker_link_housekeep(w, now_ns);
 }
 
 uint32_t
@@ -221,6 +225,7 @@ plx_worker_turn_quic(struct plx_worker *w, uint64_t now_ns)
 		moved += plx_worker_cmds(w, now_ns);
 	}
 	moved += receive(w, now_ns);
+	plx_worker_link_run(w, blocked, now_ns); /* 5. before timers: whose link is gone? */
 	moved += plx_quic_timers_run(w->quic, now_ns);
 	moved += publish(w);
 	flush(w, now_ns); /* answers of ARP, ND and ICMP */

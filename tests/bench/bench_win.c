@@ -2,12 +2,13 @@
 #include "bench_win.h"
 
 #include <intel-ipsec-mb.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <x86intrin.h>
+
+#include "plx_heap.h"
 
 #define RAW_CALLS 1000 /* about 0.1 ms */
 #define RAW_AAD   13
@@ -32,76 +33,6 @@ struct bench_win {
 	long nivcsw, nvcsw;
 	uint64_t switches, heap, heap_at_open, pkts;
 };
-
-/*
- * The interposer: malloc and its kind, counted and passed on to the C library. It is the one
- * mutable global here, because these functions have no context.
- */
-static _Atomic uint64_t heap_calls;
-
-void *__libc_malloc(size_t sz);
-void *__libc_calloc(size_t n, size_t sz);
-void *__libc_realloc(void *p, size_t sz);
-void *__libc_memalign(size_t align, size_t sz);
-void __libc_free(void *p);
-
-static inline void
-count_call(void)
-{
-	atomic_fetch_add_explicit(&heap_calls, 1, memory_order_relaxed);
-}
-
-#define EXPORTED __attribute__((visibility("default")))
-
-EXPORTED void *
-malloc(size_t sz)
-{
-	count_call();
-	return __libc_malloc(sz);
-}
-
-EXPORTED void *
-calloc(size_t n, size_t sz)
-{
-	count_call();
-	return __libc_calloc(n, sz);
-}
-
-EXPORTED void *
-realloc(void *p, size_t sz)
-{
-	count_call();
-	return __libc_realloc(p, sz);
-}
-
-EXPORTED void *
-aligned_alloc(size_t align, size_t sz)
-{
-	count_call();
-	return __libc_memalign(align, sz);
-}
-
-EXPORTED int
-posix_memalign(void **out, size_t align, size_t sz)
-{
-	count_call();
-	*out = __libc_memalign(align, sz);
-	return *out != NULL ? 0 : 12; /* ENOMEM; errno.h is not to be needed here */
-}
-
-EXPORTED void
-free(void *p)
-{
-	if (p != NULL)
-		count_call();
-	__libc_free(p);
-}
-
-uint64_t
-bench_heap_calls(void)
-{
-	return atomic_load_explicit(&heap_calls, memory_order_relaxed);
-}
 
 uint64_t
 bench_tsc(void)
@@ -193,14 +124,14 @@ bench_win_open(struct bench_win *b)
 		return false;
 	usage(b, false);
 	b->raw_last = raw(b);
-	b->heap_at_open = bench_heap_calls();
+	b->heap_at_open = plx_heap_calls();
 	return true;
 }
 
 void
 bench_win_close(struct bench_win *b, const struct bench_side side[BENCH_SIDES])
 {
-	uint64_t heap = bench_heap_calls() - b->heap_at_open;
+	uint64_t heap = plx_heap_calls() - b->heap_at_open;
 	double r = raw(b);
 	struct window *w = &b->w[b->cnt];
 

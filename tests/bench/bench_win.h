@@ -30,9 +30,6 @@ struct bench_win;
 struct bench_win *bench_win_new(size_t raw_len, unsigned max);
 void bench_win_free(struct bench_win *b);
 
-/** Calls of malloc, calloc, realloc, free and their kind by this process so far. */
-uint64_t bench_heap_calls(void);
-
 /** Ticks of the time stamp counter per second. */
 double bench_tsc_hz(void);
 uint64_t bench_tsc(void);

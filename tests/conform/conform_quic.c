@@ -1,19 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "plx_pair.h"
+#include "plx_pair_test.h"
 #include "plx_quic_pvt.h"
-#include "plx_test.h"
-
-#define SEC PLX_NS_PER_S
-#define MIB (UINT64_C(1) << 20)
-
-static struct plx_pair *
-pair(const struct plx_pair_cfg *cfg)
-{
-	struct plx_pair *p = NULL;
-
-	CU_ASSERT_EQUAL_FATAL(plx_pair_new(&p, cfg), 0);
-	return p;
-}
 
 /*
  * RFC 9001 section 8.1: "endpoints MUST immediately close a connection (see Section 10.2 of
@@ -125,15 +112,13 @@ struct silence {
 };
 
 static bool
-silence(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-        struct plx_path *path)
+silence(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct silence *s = arg;
 
 	(void)p;
-	(void)path;
-	if (from == PLX_PAIR_SERVER) {
-		s->out += *len;
+	if (pkt->from == PLX_PAIR_SERVER) {
+		s->out += pkt->len;
 		if (s->out * 1000 / s->in > s->worst_permille)
 			s->worst_permille = s->out * 1000 / s->in;
 		return false;
@@ -141,9 +126,9 @@ silence(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, ui
 	if (s->pass == 0)
 		return false;
 	s->pass--;
-	memset(pkt + *len, 0x33, s->junk);
-	*len = (uint16_t)(*len + s->junk);
-	s->in += *len;
+	memset(pkt->data + pkt->len, 0x33, s->junk);
+	pkt->len = (uint16_t)(pkt->len + s->junk);
+	s->in += pkt->len;
 	return true;
 }
 
@@ -184,21 +169,20 @@ no_more_than_three_times_goes_to_an_address_not_validated(void)
 
 /* Joins another packet, for another connection, to each of the client's first datagrams. */
 static bool
-coalesce_foreign(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-                 uint16_t *len, struct plx_path *path)
+coalesce_foreign(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	(void)arg;
 	(void)p;
-	(void)path;
-	if (from == PLX_PAIR_CLIENT && (pkt[0] & 0x80) != 0 && *len <= 1452) {
-		uint8_t *q = pkt + *len;
+	if (pkt->from == PLX_PAIR_CLIENT && (pkt->data[0] & 0x80) != 0 &&
+	    pkt->len <= 1452) {
+		uint8_t *q = pkt->data + pkt->len;
 
 		memset(q, 0x11, 48);
 		q[0] = 0xe0;
 		memcpy(q + 1, "\0\0\0\1\10", 5);
 		q[6 + 8] = 0;
 		q[6 + 8 + 1] = 32;
-		*len = (uint16_t)(*len + 48);
+		pkt->len = (uint16_t)(pkt->len + 48);
 	}
 	return true;
 }

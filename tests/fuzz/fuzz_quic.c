@@ -122,24 +122,24 @@ find_payload(const uint8_t *p, uint16_t len, uint16_t *from, uint16_t *to)
 
 /* A short header packet becomes as long as its new payload, a long one is filled up with PADDING. */
 static void
-replace_payload(uint8_t *pkt, uint16_t *len, const uint8_t *bytes, size_t cnt)
+replace_payload(struct plx_pair_pkt *pkt, const uint8_t *bytes, size_t cnt)
 {
 	uint16_t from, to;
 
-	if (!find_payload(pkt, *len, &from, &to))
+	if (!find_payload(pkt->data, pkt->len, &from, &to))
 		return;
-	if ((pkt[0] & 0x80) == 0 && from + cnt + AEAD_TAG <= PKT_MAX) {
+	if ((pkt->data[0] & 0x80) == 0 && from + cnt + AEAD_TAG <= PKT_MAX) {
 		to = (uint16_t)(from + (cnt > 4 ? cnt : 4));
-		*len = (uint16_t)(to + AEAD_TAG);
+		pkt->len = (uint16_t)(to + AEAD_TAG);
 	}
-	memset(pkt + from, 0, (size_t)(*len - from));
-	memcpy(pkt + from, bytes, cnt < (size_t)(to - from) ? cnt : (size_t)(to - from));
+	memset(pkt->data + from, 0, (size_t)(pkt->len - from));
+	memcpy(pkt->data + from, bytes,
+	       cnt < (size_t)(to - from) ? cnt : (size_t)(to - from));
 }
 
 /* One operation on a packet. Returns 0 when more may follow, 1: it goes, -1: it is lost. */
 static int
-operate(struct script *s, struct plx_pair *p, uint8_t *pkt, uint16_t *len,
-        const struct plx_path *path)
+operate(struct script *s, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	uint8_t op = take(s);
 	const uint8_t *bytes;
@@ -150,7 +150,7 @@ operate(struct script *s, struct plx_pair *p, uint8_t *pkt, uint16_t *len,
 		return 1;
 	}
 	if (op >= 0xf0) {
-		plx_pair_send(p, s->side, path, pkt, *len);
+		plx_pair_send(p, s->side, pkt->path, pkt->data, pkt->len);
 		return 0;
 	}
 	if (op >= 0xe0)
@@ -158,29 +158,28 @@ operate(struct script *s, struct plx_pair *p, uint8_t *pkt, uint16_t *len,
 	if (op >= 0xb0) {
 		bytes = take_bytes(s, &cnt);
 		if (op >= 0xc0)
-			replace_payload(pkt, len, bytes, cnt);
+			replace_payload(pkt, bytes, cnt);
 		else if (cnt > 0)
-			plx_pair_send(p, s->side, path, bytes, (uint16_t)cnt);
+			plx_pair_send(p, s->side, pkt->path, bytes, (uint16_t)cnt);
 		return 0;
 	}
 	off = (size_t)take(s) << 8;
 	off |= take(s);
-	off %= *len;
+	off %= pkt->len;
 	if (op < 0xa0)
-		pkt[off] ^= take(s);
+		pkt->data[off] ^= take(s);
 	else if (off > 0)
-		*len = (uint16_t)off;
+		pkt->len = (uint16_t)off;
 	return 0;
 }
 
 static bool
-tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-    struct plx_path *path)
+tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct script *s = arg;
 	int rc = 0;
 
-	if (from != s->side || s->busy)
+	if (pkt->from != s->side || s->busy)
 		return true;
 	if (s->pass > 0) {
 		s->pass--;
@@ -188,7 +187,7 @@ tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16
 	}
 	s->busy = true;
 	while (rc == 0 && left(s) > 0)
-		rc = operate(s, p, pkt, len, path);
+		rc = operate(s, p, pkt);
 	s->busy = false;
 	return rc >= 0;
 }

@@ -23,7 +23,7 @@ static struct plx_steer *st[WORKERS];
 static void
 make(void)
 {
-	for (uint8_t w = 0; w < WORKERS; w++) {
+	for (unsigned w = 0; w < WORKERS; w++) {
 		struct plx_steer_cfg cfg = {
 		        .key = {1, 2, 3},
 		        .hash_key = {4, 5, 6},

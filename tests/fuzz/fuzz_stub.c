@@ -20,13 +20,12 @@ replay(const char *path)
 	uint8_t *data;
 	long len;
 
-	if (!f || fseek(f, 0, SEEK_END) || (len = ftell(f)) < 0) {
+	if (!f || fseek(f, 0, SEEK_END) || (len = ftell(f)) < 0 || fseek(f, 0, SEEK_SET)) {
 		perror(path);
 		if (f)
 			fclose(f);
 		return -1;
 	}
-	rewind(f);
 	/* Exact size, so that a sanitizer sees the first byte read behind it. */
 	data = malloc(len ? (size_t)len : 1);
 	if (!data || fread(data, 1, (size_t)len, f) != (size_t)len) {

@@ -30,16 +30,26 @@ OTHERS = {
                               "the server's side is the same"),
     "get/several-connections": ("40 files over 4 connections and 2 workers", "nginx",
                                 "the client's side is the same"),
+    "early/two-workers": ("ten visits with the ticket of the one before, each resumed with its "
+                          "request as early data, by two workers; a ticket that was used before "
+                          "is resumed without", "aioquic", "curl keeps no tickets between runs"),
     "ping/both-families": ("ping and ping -6 are answered", "ping", "-"),
     "capture/decrypts": ("a capture of a fetch decrypts with the engine's keylog",
                          "curl on ngtcp2, tcpdump, tshark", "the packets are the engine's"),
     "trap/unfinished-checksums": ("a veth that leaves checksums unfinished is explained once",
                                   "curl on ngtcp2", "a matter of the device"),
+    "trap/kernel-holds-address": ("an address of ours that the kernel or another machine has is named "
+                                  "with what mends it", "ip, curl on ngtcp2", "a matter of the device"),
+    "disk/hangs": ("a read that hangs holds up neither other requests nor Ctrl-C",
+                   "curl on ngtcp2", "the server's side is the same"),
     "bad/untrusted": ("an untrusted certificate ends get with 1 and a sentence", "nginx",
                       "the client's side is the same"),
     "bad/no-answer": ("a peer that never answers ends get with 1 and a sentence", "-", "-"),
-    "link/down-and-up": ("a fetch survives a link that is down for 0.1, 2 and 20 s",
-                         "curl on ngtcp2", "the engine's side is the same"),
+    "link/down-and-up": ("a fetch survives a link that is down for 0.1, 2 and 20 s: data again "
+                         "within 1.1 s, at the rate from before (af_packet)", "curl on ngtcp2",
+                         "the engine's side is the same"),
+    "link/down-and-up/af_xdp": ("the same over af_xdp", "curl on ngtcp2",
+                                "the engine's side is the same"),
     "raw/malformed-frames": ("malformed frames are counted and harm nothing", "raw socket", "-"),
 }
 

@@ -212,20 +212,20 @@ send_from(struct plx_rogue *r, enum plx_rogue_level level, const uint8_t ip[4],
 }
 
 static bool
-b5_tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-       struct plx_path *path)
+b5_tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
+	const struct plx_addr *to = &pkt->path->remote;
 	struct b5 *b = arg;
 
-	if (from == PLX_PAIR_CLIENT ||
-	    memcmp(&path->remote, &p->end[PLX_PAIR_CLIENT].addr, sizeof(path->remote)) == 0)
+	if (pkt->from == PLX_PAIR_CLIENT ||
+	    memcmp(to, &p->end[PLX_PAIR_CLIENT].addr, sizeof(*to)) == 0)
 		return true;
-	if (memcmp(&path->remote, &b->r->path.local, sizeof(path->remote)) != 0 &&
-	    memcmp(&path->remote, &b->early->path.local, sizeof(path->remote)) != 0) {
+	if (memcmp(to, &b->r->path.local, sizeof(*to)) != 0 &&
+	    memcmp(to, &b->early->path.local, sizeof(*to)) != 0) {
 		b->to_bad++;
 		return false;
 	}
-	return plx_rogue_tap(b->r, p, from, pkt, len, path);
+	return plx_rogue_tap(b->r, p, pkt);
 }
 
 static void
@@ -302,15 +302,14 @@ struct b7 {
 };
 
 static bool
-b7_tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-       struct plx_path *path)
+b7_tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct b7 *b = arg;
 
-	if (from == PLX_PAIR_CLIENT || path->remote.ip[3] != 66)
-		return plx_rogue_tap(b->r, p, from, pkt, len, path);
+	if (pkt->from == PLX_PAIR_CLIENT || pkt->path->remote.ip[3] != 66)
+		return plx_rogue_tap(b->r, p, pkt);
 	b->got++;
-	b->too_large += *len >= be16toh(path->remote.port_be) - 20000;
+	b->too_large += pkt->len >= be16toh(pkt->path->remote.port_be) - 20000;
 	return false;
 }
 

@@ -302,36 +302,36 @@ a4_forge(struct a4 *a, struct plx_pair *p, uint32_t who, const struct plx_path *
 }
 
 static bool
-a4_tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-       struct plx_path *path)
+a4_tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct a4 *a = arg;
-	const uint8_t *dcid = pkt + 6, *scid = pkt + 7 + pkt[5];
+	const uint8_t *dcid = pkt->data + 6, *scid = pkt->data + 7 + pkt->data[5];
 
-	if (a->busy || (pkt[0] & 0x80) == 0)
+	if (a->busy || (pkt->data[0] & 0x80) == 0)
 		return true;
-	if (from == PLX_PAIR_CLIENT && (pkt[0] & 0x30) == 0) {
+	if (pkt->from == PLX_PAIR_CLIENT && (pkt->data[0] & 0x30) == 0) {
 		bool token = scid[scid[-1]] != 0;
 
 		a->tokens += token;
 		if (token || a->cnt == A4_CLIENTS)
 			return true;
-		a->odcid_len[a->cnt] = pkt[5];
+		a->odcid_len[a->cnt] = pkt->data[5];
 		a->scid_len[a->cnt] = scid[-1];
-		memcpy(a->odcid[a->cnt], dcid, pkt[5]);
+		memcpy(a->odcid[a->cnt], dcid, pkt->data[5]);
 		memcpy(a->scid[a->cnt++], scid, scid[-1]);
 		return true;
 	}
-	if (from != PLX_PAIR_SERVER || (pkt[0] & 0x30) != 0x30)
+	if (pkt->from != PLX_PAIR_SERVER || (pkt->data[0] & 0x30) != 0x30)
 		return true;
 	for (uint32_t i = 0; i < a->cnt; i++) {
-		struct plx_path way = *path;
+		struct plx_path way = *pkt->path;
 		uint8_t first[1500];
-		uint16_t n = *len;
+		uint16_t n = pkt->len;
 
-		if (a->scid_len[i] != pkt[5] || memcmp(a->scid[i], dcid, pkt[5]) != 0)
+		if (a->scid_len[i] != pkt->data[5] ||
+		    memcmp(a->scid[i], dcid, pkt->data[5]) != 0)
 			continue;
-		memcpy(first, pkt, n);
+		memcpy(first, pkt->data, n);
 		a->busy = true;
 		plx_pair_send(p, PLX_PAIR_SERVER, &way, first, n);
 		a4_forge(a, p, i, &way);
@@ -532,17 +532,16 @@ a9_path(const struct plx_pair *to)
 }
 
 static bool
-a9_tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-       struct plx_path *path)
+a9_tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct a9_side *s = arg;
 	struct plx_path way = a9_path(s->to);
 
 	(void)p;
-	if (from == PLX_PAIR_CLIENT || path->remote.ip[3] != 77)
+	if (pkt->from == PLX_PAIR_CLIENT || pkt->path->remote.ip[3] != 77)
 		return true;
 	s->a->bounced++;
-	plx_pair_send(s->to, PLX_PAIR_CLIENT, &way, pkt, *len);
+	plx_pair_send(s->to, PLX_PAIR_CLIENT, &way, pkt->data, pkt->len);
 	return false;
 }
 

@@ -47,15 +47,12 @@ struct a10 {
 
 /* Nobody is there where the server answers to. */
 static bool
-a10_tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-        struct plx_path *path)
+a10_tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct a10 *a = arg;
 
 	(void)p;
-	(void)pkt;
-	(void)len;
-	if (from == PLX_PAIR_CLIENT || path->remote.ip[2] != 7)
+	if (pkt->from == PLX_PAIR_CLIENT || pkt->path->remote.ip[2] != 7)
 		return true;
 	a->lost++;
 	return false;

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "plx_pair.h"
+#include "plx_pair_test.h"
 #include "plx_quic_pvt.h"
-#include "plx_test.h"
 
 /* Stories of two endpoints over a link that misbehaves, in virtual time and by a seed. */
-
-#define SEC PLX_NS_PER_S
-#define MS  PLX_NS_PER_MS
-#define MIB (UINT64_C(1) << 20)
-
-static struct plx_pair *
-pair(const struct plx_pair_cfg *cfg)
-{
-	struct plx_pair *p = NULL;
-
-	CU_ASSERT_EQUAL_FATAL(plx_pair_new(&p, cfg), 0);
-	return p;
-}
 
 static void
 set_links(struct plx_pair_cfg *cfg, uint32_t loss_ppm, uint32_t corrupt_ppm,
@@ -148,21 +134,20 @@ struct swap {
 };
 
 static bool
-swap_first_two(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-               uint16_t *len, struct plx_path *path)
+swap_first_two(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct swap *s = arg;
 
-	if (from != PLX_PAIR_CLIENT || s->seen > 1)
+	if (pkt->from != PLX_PAIR_CLIENT || s->seen > 1)
 		return true;
 	if (s->seen++ == 0) {
-		memcpy(s->pkt, pkt, *len);
-		s->len = *len;
-		s->path = *path;
+		memcpy(s->pkt, pkt->data, pkt->len);
+		s->len = pkt->len;
+		s->path = *pkt->path;
 		return false;
 	}
 	p->cfg.tap = NULL;
-	plx_pair_send(p, PLX_PAIR_CLIENT, path, pkt, *len);
+	plx_pair_send(p, PLX_PAIR_CLIENT, pkt->path, pkt->data, pkt->len);
 	if (s->later)
 		p->now += 3 * MS;
 	plx_pair_send(p, PLX_PAIR_CLIENT, &s->path, s->pkt, s->len);
@@ -218,22 +203,19 @@ struct nat {
 };
 
 static bool
-nat(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-    struct plx_path *path)
+nat(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct nat *n = arg;
 
-	(void)pkt;
-	(void)len;
 	n->old_be = p->end[PLX_PAIR_CLIENT].addr.port_be;
 	if (p->now < n->from_ns)
 		return true;
-	if (from == PLX_PAIR_CLIENT) {
-		path->local.port_be = n->port_be;
+	if (pkt->from == PLX_PAIR_CLIENT) {
+		pkt->path->local.port_be = n->port_be;
 		return true;
 	}
-	if (path->remote.port_be == n->port_be) {
-		path->remote.port_be = n->old_be;
+	if (pkt->path->remote.port_be == n->port_be) {
+		pkt->path->remote.port_be = n->old_be;
 		return true;
 	}
 	n->to_old++;

@@ -2,8 +2,10 @@
 """Runs client and server in one process over the simulated wire for a long time and watches its
 memory: rounds of handshakes, downloads, uploads and small requests, one process all the while.
 
-Memory may grow while pools, windows and caches fill, during the first quarter, which is at least
-one round; the peak of the rest must stay within 2 % or 4 MiB of the peak of that quarter. Every
+The pools of the workers are whole when traffic begins, what is left to grow is OpenSSL's heap and
+the caches of allocators: they do so in the first quarter, which is at least two rounds. The peak of
+the rest must stay within 1 MiB of the peak of that quarter: in 80 s, the shortest run, about 10,000
+connections come and go behind the first quarter, so that 100 bytes lost with each are seen. Every
 connection must work, and the program must end by itself with code 0, which it does only when
 nothing failed.
 
@@ -21,8 +23,8 @@ import time
 
 SETTLE = 0.25
 ROUND_S = 8
-SLACK = 0.02
-SLACK_KIB = 4096
+SECONDS_LEAST = 80
+SLACK_KIB = 1024
 
 
 def rss_kib(pid):
@@ -39,10 +41,11 @@ def rss_kib(pid):
 def main(argv):
     parser = argparse.ArgumentParser(prog="./dev soak", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=3600, help="default 3600, at least 64")
+    parser.add_argument("--seconds", type=int, default=3600,
+                        help=f"default 3600, at least {SECONDS_LEAST}")
     args = parser.parse_args(argv)
-    if not 64 <= args.seconds <= 86400:
-        parser.error("--seconds takes 64..86400")
+    if not SECONDS_LEAST <= args.seconds <= 86400:
+        parser.error(f"--seconds takes {SECONDS_LEAST}..86400")
     build = os.environ.get("POLLUX_BUILD_DIR", "build/default")
     with tempfile.TemporaryDirectory(prefix="plx-soak-") as scratch:
         demo = subprocess.Popen(
@@ -73,11 +76,10 @@ def main(argv):
                 os.killpg(demo.pid, signal.SIGKILL)
                 demo.wait()
     grown = peak - settled
-    limit = max(SLACK_KIB, SLACK * settled)
     print(f"soak: {args.seconds} s, exit code {demo.returncode}, settled at "
-          f"{settled / 1024:.1f} MiB, at most {grown / 1024:.1f} MiB more "
-          f"(limit {limit / 1024:.1f})")
-    return 0 if demo.returncode == 0 and settled and grown <= limit else 1
+          f"{settled / 1024:.1f} MiB, at most {grown / 1024:.2f} MiB more "
+          f"(limit {SLACK_KIB / 1024:.1f})")
+    return 0 if demo.returncode == 0 and settled and grown <= SLACK_KIB else 1
 
 
 if __name__ == "__main__":

@@ -75,6 +75,8 @@ mem_add(struct plx_conn *c, int64_t id)
 	struct mem_stream *s = calloc(1, sizeof(*s));
 	uint32_t i;
 
+	if (s == NULL)
+		abort();
 	s->id = id;
 	if (id & 2) {
 		bool ours = (id & 1) == (c->server ? 1 : 0);
@@ -380,8 +382,12 @@ mem_write(struct plx_conn *c)
 			size_t n = next.vec[i].len < room ? next.vec[i].len : room;
 
 			if (s->tx_len + n > s->tx_cap) {
+				uint8_t *tx = realloc(s->tx, (s->tx_len + n) * 2);
+
+				if (tx == NULL)
+					abort();
+				s->tx = tx;
 				s->tx_cap = (s->tx_len + n) * 2;
-				s->tx = realloc(s->tx, s->tx_cap);
 			}
 			memcpy(s->tx + s->tx_len, next.vec[i].base, n);
 			s->tx_len += n;

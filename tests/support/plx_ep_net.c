@@ -190,16 +190,20 @@ transmit(struct ep_net *n, int side)
 	n->segmented[side] += pkt.segment_len > 0;
 	while ((d = plx_endpoint_datagram(&pkt, buf, &off, &len)) != NULL) {
 		struct plx_path path = pkt.path, back;
-		uint8_t ecn = pkt.ecn;
+		struct ep_dgram seen = {.from = side,
+		                        .len = len,
+		                        .data = copy,
+		                        .path = &path,
+		                        .ecn = pkt.ecn};
 
 		must(len <= sizeof(copy), "datagram too long");
 		memcpy(copy, d, len);
 		n->sent[side]++;
-		if (n->tap != NULL && !n->tap(n->tap_arg, side, copy, &len, &path, &ecn))
+		if (n->tap != NULL && !n->tap(n->tap_arg, &seen))
 			continue;
 		back.local = path.remote;
 		back.remote = path.local;
-		take_off(n, side ^ 1, &back, copy, len, ecn);
+		take_off(n, side ^ 1, &back, copy, seen.len, seen.ecn);
 	}
 	return true;
 }

@@ -33,9 +33,17 @@ struct ep_log {
 
 struct ep_flight;
 
-/** Sees a datagram before it is under way, may change its path; false: it is lost. */
-typedef bool (*ep_tap_fn)(void *arg, int from, uint8_t *data, uint32_t *len,
-                          struct plx_path *path, uint8_t *ecn);
+/** A datagram that one side has sent. */
+struct ep_dgram {
+	int from;
+	uint32_t len;
+	uint8_t *data;         /**< room for 1500 bytes */
+	struct plx_path *path; /**< as the sender sees it */
+	uint8_t ecn;
+};
+
+/** Sees a datagram before it is under way and may change it; false: it is lost. */
+typedef bool (*ep_tap_fn)(void *arg, struct ep_dgram *d);
 
 struct ep_net {
 	struct plx_endpoint_cfg cfg[SIDES]; /**< change before ep_net_start() */

@@ -278,10 +278,13 @@ flight_push(struct plx_pair *p, const struct plx_flight *f)
 	uint32_t i = p->flight_cnt;
 
 	if (p->flight_cnt == p->flight_cap) {
-		p->flight_cap = p->flight_cap > 0 ? p->flight_cap * 2 : 256;
-		p->flight = realloc(p->flight, p->flight_cap * sizeof(*p->flight));
-		if (p->flight == NULL)
+		uint32_t cap = p->flight_cap > 0 ? p->flight_cap * 2 : 256;
+		struct plx_flight *more = realloc(p->flight, cap * sizeof(*more));
+
+		if (more == NULL)
 			abort();
+		p->flight = more;
+		p->flight_cap = cap;
 	}
 	p->flight_cnt++;
 	while (i > 0 && before(f, &p->flight[(i - 1) / 2])) {
@@ -340,18 +343,19 @@ plx_pair_send(struct plx_pair *p, enum plx_pair_side from, const struct plx_path
 {
 	const struct plx_pair_link *l = &p->cfg.link[from];
 	struct plx_flight f;
+	struct plx_pair_pkt seen = {
+	        .from = from, .len = len, .data = f.data, .path = &f.path};
 	uint64_t at = p->now;
 
 	f.path = *path;
 	f.to = from ^ 1;
 	f.ecn = 0;
-	f.len = len;
 	memcpy(f.data, pkt, len);
 	p->end[from].tx_pkts++;
 	p->end[from].tx_bytes += len;
-	if (p->cfg.tap != NULL &&
-	    !p->cfg.tap(p->cfg.tap_arg, p, from, f.data, &f.len, &f.path))
+	if (p->cfg.tap != NULL && !p->cfg.tap(p->cfg.tap_arg, p, &seen))
 		return;
+	f.len = seen.len;
 	trace(p, (uint8_t)from, f.data, f.len);
 	if (chance(p, l->loss_ppm)) {
 		p->lost++;

@@ -35,12 +35,19 @@ struct plx_pair_link {
 
 struct plx_pair;
 
+/** A packet that one side has sent. */
+struct plx_pair_pkt {
+	enum plx_pair_side from;
+	uint16_t len;
+	uint8_t *data;         /**< room for 1500 bytes */
+	struct plx_path *path; /**< as the sender sees it */
+};
+
 /**
  * Sees each packet before it is put on the link and may change it.
  * @return false: the packet is lost
  */
-typedef bool (*plx_pair_tap_fn)(void *arg, struct plx_pair *p, enum plx_pair_side from,
-                                uint8_t *pkt, uint16_t *len, struct plx_path *path);
+typedef bool (*plx_pair_tap_fn)(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt);
 
 struct plx_pair_cfg {
 	uint64_t seed;

@@ -7,7 +7,7 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/err.h>
 
-/* The misbehaving client: TLS, what it hears, and what it sends by itself. */
+/* The misbehaving side: TLS, what it hears, and what it sends by itself. */
 
 #define CRYPTO_CHUNK 1100
 #define FULL_PKT     1452
@@ -173,6 +173,12 @@ write_params(const struct plx_rogue *r, uint8_t *dst)
 		memcpy(p, n, len);
 		p += len;
 	}
+	if (r->cfg.server) {
+		*p++ = 0x00;
+		*p++ = r->odcid_len;
+		memcpy(p, r->odcid, r->odcid_len);
+		p += r->odcid_len;
+	}
 	if (!r->cfg.no_iscid) {
 		*p++ = 0x0f;
 		*p++ = PLX_ROGUE_CID_LEN;
@@ -184,27 +190,64 @@ write_params(const struct plx_rogue *r, uint8_t *dst)
 	return (size_t)(p - dst) + r->cfg.extra_len;
 }
 
-static bool
-start_tls(struct plx_rogue *r)
+/* Whatever the client offers, it gets the name of ours. */
+static int
+choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+            const unsigned char *in, unsigned int in_len, void *arg)
 {
+	const struct plx_rogue *r = arg;
 	const char *alpn = r->cfg.alpn != NULL ? r->cfg.alpn : "plx-test";
-	size_t len = strlen(alpn);
-	/* Not const: OpenSSL's macros cast it away. */
-	char group[] = "X25519", name[] = "server.example";
-	unsigned char wire[64];
 
-	r->ctx = SSL_CTX_new_ex(r->p->end[PLX_PAIR_CLIENT].tls->lib, NULL,
-	                        TLS_client_method());
-	if (r->ctx == NULL || len > sizeof(wire) - 1)
+	(void)ssl;
+	(void)in;
+	(void)in_len;
+	*out = (const unsigned char *)alpn;
+	*out_len = (unsigned char)strlen(alpn);
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static bool
+start_ctx(struct plx_rogue *r)
+{
+	enum plx_pair_side side = r->cfg.server ? PLX_PAIR_SERVER : PLX_PAIR_CLIENT;
+	const struct plx_tls *of = r->p->end[side].tls;
+	/* Not const: OpenSSL's macros cast it away. */
+	char group[] = "X25519";
+
+	r->ctx = SSL_CTX_new_ex(of->lib, NULL, TLS_method());
+	if (r->ctx == NULL)
 		return false;
 	SSL_CTX_set_min_proto_version(r->ctx, TLS1_3_VERSION);
 	SSL_CTX_clear_options(r->ctx, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
 	if (!SSL_CTX_set_ciphersuites(r->ctx, "TLS_AES_128_GCM_SHA256") ||
 	    !SSL_CTX_set1_groups_list(r->ctx, group))
 		return false;
+	if (!r->cfg.server)
+		return true;
+	SSL_CTX_set_num_tickets(r->ctx, 0);
+	SSL_CTX_set_alpn_select_cb(r->ctx, choose_alpn, r);
+	return SSL_CTX_use_certificate(r->ctx, SSL_CTX_get0_certificate(of->ctx)) == 1 &&
+	       SSL_CTX_use_PrivateKey(r->ctx, SSL_CTX_get0_privatekey(of->ctx)) == 1;
+}
+
+static bool
+start_tls(struct plx_rogue *r)
+{
+	const char *alpn = r->cfg.alpn != NULL ? r->cfg.alpn : "plx-test";
+	size_t len = strlen(alpn);
+	/* Not const: OpenSSL's macros cast it away. */
+	char name[] = "server.example";
+	unsigned char wire[64];
+
+	if (!start_ctx(r) || len > sizeof(wire) - 1)
+		return false;
 	r->ssl = SSL_new(r->ctx);
 	if (r->ssl == NULL || !SSL_set_quic_tls_cbs(r->ssl, table, r))
 		return false;
+	if (r->cfg.server) {
+		SSL_set_accept_state(r->ssl);
+		return true; /* the parameters name the client's first ID */
+	}
 	wire[0] = (unsigned char)len;
 	memcpy(wire + 1, alpn, len);
 	SSL_set_connect_state(r->ssl);
@@ -215,31 +258,56 @@ start_tls(struct plx_rogue *r)
 	                                         write_params(r, r->params)) == 1;
 }
 
+void
+plx_rogue_accept(struct plx_rogue *r, const uint8_t *dcid, size_t len)
+{
+	if (len == 0 || len > sizeof(r->odcid))
+		return;
+	memcpy(r->odcid, dcid, len);
+	r->odcid_len = (uint8_t)len;
+	if (!plx_rogue_initial_keys(r, dcid, len) ||
+	    SSL_set_quic_tls_transport_params(r->ssl, r->params,
+	                                      write_params(r, r->params)) != 1)
+		abort();
+}
+
+static void
+set_path(struct plx_rogue *r)
+{
+	uint16_t port = r->cfg.port != 0 ? r->cfg.port : 50000;
+
+	if (r->cfg.server) {
+		r->path.local = r->p->end[PLX_PAIR_SERVER].addr;
+		r->path.remote = r->p->end[PLX_PAIR_CLIENT].addr;
+		return;
+	}
+	r->path.local = r->p->end[PLX_PAIR_CLIENT].addr;
+	r->path.local.ip[3] = r->cfg.host != 0 ? r->cfg.host : 9;
+	r->path.local.port_be = (uint16_t)(port >> 8 | port << 8);
+	r->path.remote = r->p->end[PLX_PAIR_SERVER].addr;
+}
+
 struct plx_rogue *
 plx_rogue_new(struct plx_pair *p, const struct plx_rogue_cfg *cfg)
 {
 	struct plx_rogue *r = calloc(1, sizeof(*r));
-	uint16_t port;
 
 	if (r == NULL)
 		abort();
 	if (cfg != NULL)
 		r->cfg = *cfg;
-	port = r->cfg.port != 0 ? r->cfg.port : 50000;
 	r->p = p;
 	r->acked = -1;
 	for (int i = 0; i < PLX_ROGUE_LEVELS; i++)
 		r->sp[i].largest = -1;
-	r->path.local = p->end[PLX_PAIR_CLIENT].addr;
-	r->path.local.ip[3] = r->cfg.host != 0 ? r->cfg.host : 9;
-	r->path.local.port_be = (uint16_t)(port >> 8 | port << 8);
-	r->path.remote = p->end[PLX_PAIR_SERVER].addr;
+	set_path(r);
 	r->dcid_len = 18;
 	plx_rand_bytes(&p->rand, r->dcid, r->dcid_len);
 	plx_rand_bytes(&p->rand, r->scid, sizeof(r->scid));
 	/* One tap serves all rogues of a pair. */
 	r->next = p->cfg.tap == plx_rogue_tap ? p->cfg.tap_arg : NULL;
-	if (!start_tls(r) || !plx_rogue_initial_keys(r, r->dcid, r->dcid_len))
+	if (!start_tls(r) ||
+	    (!r->cfg.server && !plx_rogue_initial_keys(r, r->dcid, r->dcid_len)))
 		abort();
 	p->cfg.tap = plx_rogue_tap;
 	p->cfg.tap_arg = r;
@@ -280,7 +348,8 @@ plx_rogue_send_raw(struct plx_rogue *r, const uint8_t *dgram, size_t len)
 {
 	r->tx_pkts++;
 	r->tx_bytes += len;
-	plx_pair_send(r->p, PLX_PAIR_CLIENT, &r->path, dgram, (uint16_t)len);
+	plx_pair_send(r->p, r->cfg.server ? PLX_PAIR_SERVER : PLX_PAIR_CLIENT, &r->path,
+	              dgram, (uint16_t)len);
 }
 
 void
@@ -326,9 +395,8 @@ plx_rogue_crypto(struct plx_rogue *r, enum plx_rogue_level level, uint64_t off,
 	plx_rogue_send(r, level, f, n + len);
 }
 
-/* CRYPTO bytes that TLS made and that are not sent yet. */
-static void
-flush(struct plx_rogue *r)
+void
+plx_rogue_flush(struct plx_rogue *r)
 {
 	for (int l = 0; l < PLX_ROGUE_LEVELS; l++) {
 		struct plx_rogue_space *s = &r->sp[l];
@@ -372,7 +440,7 @@ void
 plx_rogue_hello(struct plx_rogue *r)
 {
 	tls_go(r);
-	flush(r);
+	plx_rogue_flush(r);
 }
 
 /* Acknowledgements. */
@@ -445,7 +513,7 @@ send_acks(struct plx_rogue *r)
 	}
 }
 
-/* What the server says. */
+/* What the other side says. */
 
 static void
 got_crypto(struct plx_rogue *r, enum plx_rogue_level level, struct plx_rogue_reader *rd)
@@ -454,12 +522,13 @@ got_crypto(struct plx_rogue *r, enum plx_rogue_level level, struct plx_rogue_rea
 	uint64_t off = plx_rogue_get(rd), len = plx_rogue_get(rd);
 	const uint8_t *data = plx_rogue_take(rd, len);
 
-	/* The link from the server keeps order, so a gap is not worth a buffer. */
-	if (data == NULL || off > s->in_len || off + len <= s->in_len ||
-	    off + len > sizeof(s->in))
+	/* The link keeps order, but a client cuts its ClientHello and mixes the pieces. */
+	if (data == NULL || off > sizeof(s->in) || len > sizeof(s->in) - off)
 		return;
 	memcpy(s->in + off, data, len);
-	s->in_len = off + len;
+	memset(s->in_known + off, 1, len);
+	while (s->in_len < sizeof(s->in) && s->in_known[s->in_len] != 0)
+		s->in_len++;
 }
 
 static void
@@ -611,26 +680,27 @@ receive(struct plx_rogue *r, const uint8_t *dgram, size_t len)
 	}
 	send_acks(r);
 	if (!(r->cfg.keep_retry && r->retries > 0))
-		flush(r);
+		plx_rogue_flush(r);
 }
 
 bool
-plx_rogue_tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-              uint16_t *len, struct plx_path *path)
+plx_rogue_tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
-	if (from == PLX_PAIR_CLIENT)
-		return true;
+	const struct plx_addr *to = &pkt->path->remote;
+
 	for (struct plx_rogue *r = arg; r != NULL; r = r->next) {
-		if (memcmp(&path->remote, &r->path.local, sizeof(path->remote)) != 0)
+		if ((pkt->from == PLX_PAIR_CLIENT) != r->cfg.server)
+			continue;
+		if (memcmp(to, &r->path.local, sizeof(*to)) != 0)
 			continue;
 		/* It takes its time on the wire that honest clients share. */
-		if (p->cfg.link[from].per_pkt_ns > 0) {
-			if (p->wire_free[from] < p->now)
-				p->wire_free[from] = p->now;
-			p->wire_free[from] +=
-			        p->cfg.link[from].per_pkt_ns * *len / FULL_PKT;
+		if (p->cfg.link[pkt->from].per_pkt_ns > 0) {
+			if (p->wire_free[pkt->from] < p->now)
+				p->wire_free[pkt->from] = p->now;
+			p->wire_free[pkt->from] +=
+			        p->cfg.link[pkt->from].per_pkt_ns * pkt->len / FULL_PKT;
 		}
-		receive(r, pkt, *len);
+		receive(r, pkt->data, pkt->len);
 		return false;
 	}
 	return true;

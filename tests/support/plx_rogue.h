@@ -3,7 +3,8 @@
  * @file
  * A QUIC client that does as it is told: real TLS (OpenSSL), real keys, but every packet and
  * frame is the test's. It shares the link of a struct plx_pair with the honest client, at an
- * address of its own, and shows the server's CONNECTION_CLOSE with its code.
+ * address of its own, and shows the server's CONNECTION_CLOSE with its code. As a server it stands
+ * in the place of the honest one, and the pair's client dials it.
  *
  * It owes nothing to ngtcp2 or engine/quic but the key schedule (plx_derive_keys(), which has the
  * vectors of RFC 9001 as its test): what it sends is what stands here.
@@ -18,8 +19,8 @@
  *     plx_rogue_wait_close(r);                     r->close says how the server ended it
  *     plx_rogue_free(r);
  *
- * The server's packets reach it without delay, out of plx_pair's tap; its own go over the link.
- * It acknowledges what it gets unless told otherwise, and never retransmits.
+ * The other side's packets reach it without delay, out of plx_pair's tap; its own go over the
+ * link. It acknowledges what it gets unless told otherwise, and never retransmits.
  */
 #ifndef PLX_ROGUE_H
 #define PLX_ROGUE_H
@@ -53,7 +54,9 @@ struct plx_rogue_cfg {
 	const uint8_t *extra_params; /**< put behind the usual transport parameters */
 	size_t extra_len;
 	enum plx_rogue_hello hello;
-	bool hold_finished; /**< keep the client's Finished back */
+	bool server;        /**< a server, of one connection */
+	bool hold_finished; /**< keep CRYPTO of Handshake packets back: a client's Finished, a
+			       server's flight from EncryptedExtensions on */
 	bool no_acks;       /**< acknowledge nothing */
 	bool by_hand;       /**< no TLS: the test writes what CRYPTO frames hold */
 	bool keep_retry;    /**< note the token of a Retry and fall silent */
@@ -73,16 +76,16 @@ struct plx_rogue_keys {
 struct plx_rogue_space {
 	struct plx_rogue_keys rx, tx;
 	int64_t next_pn;
-	int64_t largest; /**< of the server's packets, -1 = none */
+	int64_t largest; /**< of the other side's packets, -1 = none */
 	uint64_t seen[PLX_ROGUE_SEEN / 64];
 	bool ack_due;
 	uint8_t out[8192]; /**< CRYPTO bytes, from offset 0 */
 	size_t out_len, out_sent;
-	uint8_t in[16384];
-	size_t in_len, in_read;
+	uint8_t in[16384], in_known[16384]; /**< bytes, and 1 where they came */
+	size_t in_len, in_read;             /**< without a gap; of these given to TLS */
 };
 
-/** The server's CONNECTION_CLOSE. */
+/** The other side's CONNECTION_CLOSE. */
 struct plx_rogue_close {
 	bool got, app;
 	enum plx_rogue_level level; /**< of the packet */
@@ -104,7 +107,9 @@ struct plx_rogue {
 	uint8_t token[512];
 	size_t token_len;
 	uint8_t params[512];
-	bool dcid_known; /**< the server's own ID is in use */
+	bool dcid_known;   /**< the other side's own ID is in use */
+	uint8_t odcid[20]; /**< server: the client's first destination ID */
+	uint8_t odcid_len;
 	bool tls_done, confirmed, tls_failed;
 	uint8_t alert;
 	/* Seen. */
@@ -122,7 +127,10 @@ struct plx_rogue {
 	size_t last_len;
 };
 
-/** plx_rogue_new() makes a client; nothing is sent. It ends the program if it cannot. */
+/**
+ * plx_rogue_new() makes a client, or the server that the pair's client meets instead of the honest
+ * one; nothing is sent. It ends the program if it cannot. A server is the only rogue of its pair.
+ */
 struct plx_rogue *plx_rogue_new(struct plx_pair *p, const struct plx_rogue_cfg *cfg);
 void plx_rogue_free(struct plx_rogue *r);
 
@@ -130,11 +138,13 @@ void plx_rogue_free(struct plx_rogue *r);
  * plx_rogue_tap() is the pair's tap while there are rogues, with the first of them as argument. A
  * test that wants to see the packets too puts its own in front and calls this one.
  */
-bool plx_rogue_tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-                   uint16_t *len, struct plx_path *path);
+bool plx_rogue_tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt);
 
 /** plx_rogue_hello() makes the ClientHello and sends it. */
 void plx_rogue_hello(struct plx_rogue *r);
+
+/** plx_rogue_flush() sends what TLS made and was kept back. */
+void plx_rogue_flush(struct plx_rogue *r);
 
 /** plx_rogue_make_hello() only makes it: sp[INITIAL].out holds the bytes. */
 void plx_rogue_make_hello(struct plx_rogue *r);
@@ -146,7 +156,7 @@ bool plx_rogue_connect(struct plx_rogue *r);
 bool plx_rogue_run(struct plx_rogue *r, bool (*until)(const struct plx_rogue *r),
                    uint64_t ns);
 
-/** plx_rogue_wait_close() waits for the server's CONNECTION_CLOSE, 5 s at most. */
+/** plx_rogue_wait_close() waits for the other side's CONNECTION_CLOSE, 5 s at most. */
 bool plx_rogue_wait_close(struct plx_rogue *r);
 
 /** Conditions for plx_rogue_run(). */
@@ -206,6 +216,8 @@ size_t plx_rogue_ack(const struct plx_rogue *r, enum plx_rogue_level level, uint
 bool plx_rogue_set_keys(struct plx_rogue_keys *k, const uint8_t *secret, size_t len,
                         bool encrypt);
 bool plx_rogue_initial_keys(struct plx_rogue *r, const uint8_t *dcid, size_t len);
+/** A server: takes the client's first destination ID, and makes keys of it. */
+void plx_rogue_accept(struct plx_rogue *r, const uint8_t *dcid, size_t len);
 void plx_rogue_clear_keys(struct plx_rogue_keys *k);
 
 /** Reads varints and bytes; bad once something was missing. */

@@ -5,7 +5,7 @@
 
 #include "plx_rogue.h"
 
-/* Packets of the misbehaving client: RFC 9000 section 17, RFC 9001 section 5. */
+/* Packets of the misbehaving side: RFC 9000 section 17, RFC 9001 section 5. */
 
 #define TAG_LEN 16
 #define KEY_LEN 16
@@ -56,13 +56,15 @@ plx_rogue_initial_keys(struct plx_rogue *r, const uint8_t *dcid, size_t len)
 	                                 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8,
 	                                 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
 	struct plx_rogue_space *s = &r->sp[PLX_ROGUE_INITIAL];
+	const char *ours = r->cfg.server ? "server in" : "client in";
+	const char *theirs = r->cfg.server ? "client in" : "server in";
 	uint8_t initial[32], side[32];
 
 	HMAC(EVP_sha256(), salt, sizeof(salt), dcid, len, initial, NULL);
-	if (plx_hkdf_expand_label(side, 32, false, initial, 32, "client in") != 0 ||
+	if (plx_hkdf_expand_label(side, 32, false, initial, 32, ours) != 0 ||
 	    !plx_rogue_set_keys(&s->tx, side, 32, true))
 		return false;
-	return plx_hkdf_expand_label(side, 32, false, initial, 32, "server in") == 0 &&
+	return plx_hkdf_expand_label(side, 32, false, initial, 32, theirs) == 0 &&
 	       plx_rogue_set_keys(&s->rx, side, 32, false);
 }
 
@@ -268,7 +270,7 @@ plx_rogue_open(struct plx_rogue *r, const uint8_t *dgram, size_t len,
                struct plx_rogue_opened *o)
 {
 	struct plx_rogue_reader rd = {dgram, dgram + len, false};
-	const uint8_t *scid;
+	const uint8_t *dcid, *scid;
 	size_t scid_len, hdr;
 	uint64_t rest;
 
@@ -285,9 +287,12 @@ plx_rogue_open(struct plx_rogue *r, const uint8_t *dgram, size_t len,
 		return len;
 	}
 	plx_rogue_take(&rd, 5);
+	dcid = rd.p;
 	plx_rogue_take(&rd, 1u + *rd.p);
 	if (rd.bad || rd.p == rd.end)
 		return 0;
+	if (r->cfg.server && r->odcid_len == 0)
+		plx_rogue_accept(r, dcid + 1, *dcid);
 	scid_len = *rd.p;
 	scid = rd.p + 1;
 	plx_rogue_take(&rd, 1 + scid_len);

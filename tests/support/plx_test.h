@@ -18,6 +18,20 @@
 
 #include <CUnit/Basic.h>
 
+/*
+ * All of CUnit's assertions end in one call. A fatal one that does not hold leaves the test by
+ * longjmp there; abort() says so to compilers and analyzers, and is what happens where CUnit has
+ * no test to leave: in the init or cleanup of a suite, which must not go on either.
+ */
+#define CU_assertImplementation(value, line, text, file, function, fatal)                \
+	do {                                                                             \
+		const bool plx_held_ = (value);                                          \
+                                                                                         \
+		(CU_assertImplementation)(plx_held_, line, text, file, function, fatal); \
+		if ((fatal) && !plx_held_)                                               \
+			abort();                                                         \
+	} while (0)
+
 #define PLX_COVERS(...) \
 	do {            \
 	} while (0)

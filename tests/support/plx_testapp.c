@@ -324,6 +324,8 @@ conn_closed(void *ctx, const struct plx_close_info *why)
 
 	t->a->closed++;
 	t->a->why = *why;
+	if (t->a->on_over != NULL)
+		t->a->on_over(t->c);
 	if (t->a->conn == t->c)
 		t->a->conn = NULL;
 	free(t);

@@ -27,6 +27,7 @@ struct plx_testapp {
 	bool hold;   /**< do not consume: keep flow-control credit */
 	bool refuse; /**< refuse every connection */
 	void (*on_up)(struct plx_conn *c); /**< called when a connection is established */
+	void (*on_over)(const struct plx_conn *c); /**< called when it ended */
 	/* Seen. */
 	uint64_t established, closed, failed;
 	uint64_t streams_done, rx_bytes, mismatches;

@@ -13,9 +13,10 @@
  * pulled (next_tx), because only the connection knows when congestion and flow control let a
  * packet go. Call order of one connection:
  *
+ *   0. on_conn_early                  with early data only, see there
  *   1. on_conn_established            once; gives the context for the rest
  *   2. on_stream_* / on_datagram_* / next_tx / tx_*   any number
- *   3. on_conn_closed                 once, if and only if 1. returned 0
+ *   3. on_conn_closed                 once, if and only if 1. or 0. returned 0
  *
  * A function that returns a negative value closes the connection: with the application code
  * given to plx_conn_close() if it was called before, else with PLX_E's translation
@@ -49,10 +50,28 @@ struct plx_app {
 	bool holds_streams;
 
 	/**
+	 * Early data (0-RTT) begins: streams and datagrams may be used, on both sides, before
+	 * the handshake is complete. On a server whatever comes before on_conn_established may
+	 * have been recorded and sent again by somebody else, though each ticket is taken once.
+	 * Default: no early data.
+	 * @param app, c  as below
+	 * @param ctx     [out] context for the other functions
+	 * @return 0, or negative to fail the connection
+	 */
+	int (*on_conn_early)(void *app, struct plx_conn *c, void **ctx);
+
+	/**
+	 * Client: the server did not take the early data. What was sent is lost, all streams
+	 * are gone, and their numbers begin anew. Comes before on_conn_established.
+	 * Mandatory with on_conn_early.
+	 */
+	void (*on_early_rejected)(void *ctx);
+
+	/**
 	 * The handshake is complete. Default: refuse.
 	 * @param app  what was registered with the table
 	 * @param c    the connection
-	 * @param ctx  [out] context for the other functions
+	 * @param ctx  [in,out] context for the other functions; NULL, or that of on_conn_early
 	 * @return 0, or negative to close the connection
 	 */
 	int (*on_conn_established)(void *app, struct plx_conn *c, void **ctx);

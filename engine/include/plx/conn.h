@@ -35,10 +35,79 @@ struct plx_conn_info {
 	uint32_t version;         /**< QUIC version on the wire */
 	uint16_t max_udp_payload; /**< bytes we send at most in one datagram now */
 	bool is_server;
+	bool resumed;    /**< with a session ticket: no certificate was shown */
 	bool early_data; /**< 0-RTT was accepted */
 	char alpn[16];   /**< terminated, "" = none */
 	char sni[256];   /**< server: what the client asked for; terminated */
 	char cipher[48]; /**< TLS cipher suite; terminated */
+};
+
+/* clang-format off */
+/**
+ * Numbers of a connection, as socket statistics name them (S2-3 to S2-6): name, sentence. Those
+ * that the protocol library neither gives nor lets us count have no bit in
+ * plx_socket_stats.valid, ever; docs/limits.md says why.
+ */
+#define PLX_SOCKET_STAT_LIST(X)                                                                \
+	X(pmtu,              "UDP payload that the path takes, bytes")                         \
+	X(rtt_us,            "smoothed round-trip time, us; valid from the first sample")      \
+	X(min_rtt_us,        "least round-trip time, us; valid from the first sample")         \
+	X(max_rtt_us,        "largest round-trip time; not available")                         \
+	X(rtt_var_us,        "mean deviation of the round-trip time, us; from the first sample") \
+	X(cwnd,              "congestion window, bytes")                                       \
+	X(total_pto_count,   "probe timeouts; not available")                                  \
+	X(delivery_rate,     "bytes per second; not available")                                \
+	X(max_bandwidth,     "bytes per second; not available")                                \
+	X(startup_exit_cwnd, "window at which slow start ended, bytes; valid once it did")     \
+	X(packets_sent,      "QUIC packets sent")                                              \
+	X(packets_recvd,     "QUIC packets received, discarded ones not counted")              \
+	X(packets_lost,      "QUIC packets taken for lost")                                    \
+	X(packets_lost_spurious, "of these, acknowledged later; not available")                \
+	X(packets_retrans,   "packets with frames of lost ones; not available")                \
+	X(bytes_sent,        "bytes of packets_sent")                                          \
+	X(bytes_recvd,       "bytes of packets_recvd")                                         \
+	X(bytes_lost,        "bytes of packets_lost")                                          \
+	X(bytes_retrans,     "stream bytes sent again; not available")                         \
+	X(bytes_unsent,      "always 0 (S2-5)")                                                \
+	X(bytes_in_flight,   "bytes sent and not acknowledged")                                \
+	X(bytes_in_flight_us, "time with bytes in flight; not available")
+/* clang-format on */
+
+enum plx_socket_stat {
+#define PLX_SOCKET_STAT_ENUM(name, text) PLX_SOCKET_##name,
+	PLX_SOCKET_STAT_LIST(PLX_SOCKET_STAT_ENUM)
+#undef PLX_SOCKET_STAT_ENUM
+	        PLX_SOCKET_STAT_CNT
+};
+
+/** A copy. val[i] says something only if bit i of valid is set; it is 0 otherwise. */
+struct plx_socket_stats {
+	uint64_t valid;
+	uint64_t val[PLX_SOCKET_STAT_CNT];
+};
+
+/** The handshake of a connection, times of plx_conn_now() (S2-29). */
+struct plx_handshake_info {
+	uint64_t start_ns;    /**< first packet */
+	uint64_t deadline_ns; /**< when it has to be complete (S2-31) */
+	uint64_t elapsed_ns;  /**< start to established; 0 = not complete (S2-30) */
+};
+
+/** plx_handshake_expired(): is it over its time? Never once it is complete (S2-32). */
+static inline bool
+plx_handshake_expired(const struct plx_handshake_info *h, uint64_t now_ns)
+{
+	return h->elapsed_ns == 0 && now_ns >= h->deadline_ns;
+}
+
+/** What a log of connections keeps (S2-11): codes are -1 where there was no such frame. */
+struct plx_conn_audit {
+	int64_t sent_transport_code, sent_app_code;
+	int64_t recvd_transport_code, recvd_app_code;
+	int64_t handshake_us;   /**< -1 until it is complete */
+	uint64_t start_wall_ns; /**< first packet, CLOCK_REALTIME, ns */
+	uint8_t cid[19];        /**< the ID we chose when it began (S2-50) */
+	struct plx_close_info why;
 };
 
 /**
@@ -136,6 +205,23 @@ PLX_API void plx_conn_close(struct plx_conn *c, uint64_t code, const char *reaso
  */
 PLX_API void plx_conn_get_info(const struct plx_conn *c, struct plx_conn_info *out)
         PLX_ON_WORKER;
+
+/**
+ * plx_conn_get_stats() copies the numbers of this moment, plx_conn_get_handshake() and
+ * plx_conn_get_audit() what their structures say. In on_conn_closed they are the last ones.
+ * plx_socket_stat_name() is the name of a number, "rtt_us".
+ *
+ * Thread: the worker that owns c; another thread sends PLX_CMD_CALL (S2-45, S2-46).
+ * Owns:   nothing.
+ * Errors: none.
+ */
+PLX_API void plx_conn_get_stats(const struct plx_conn *c, struct plx_socket_stats *out)
+        PLX_ON_WORKER;
+PLX_API void plx_conn_get_handshake(const struct plx_conn *c,
+                                    struct plx_handshake_info *out) PLX_ON_WORKER;
+PLX_API void plx_conn_get_audit(const struct plx_conn *c, struct plx_conn_audit *out)
+        PLX_ON_WORKER;
+PLX_API const char *plx_socket_stat_name(enum plx_socket_stat s) PLX_ANY_THREAD;
 
 /**
  * plx_conn_id_of() gives the handle of a connection; plx_conn_ctx() the context that

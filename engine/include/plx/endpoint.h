@@ -25,12 +25,12 @@
  *      plx_endpoint_flush() and again
  *   7. sleep until plx_endpoint_deadline() or a datagram
  *
- * feed, timers, flush, batch_end and connect take the time, monotonic nanoseconds; a value below
+ * feed, timers, flush, batch_end, connect and resume take the time, monotonic nanoseconds; a value below
  * the last one is taken as the last one. Every other call happens at that time (S1-64).
  *
  * Which calls make packets at once (outside a batch, while the send queue has room):
  *
- *   connect, stream_recv, stream_finish, stream_stop, stream_reset, close, send_datagram,
+ *   connect, resume, stream_recv, stream_finish, stream_stop, stream_reset, close, send_datagram,
  *   feed, timers, flush                                                        they do
  *   stream_send, stream_sendv, open                                   the next of the above
  *
@@ -48,6 +48,7 @@ extern "C" {
 #endif
 
 struct plx_endpoint;
+struct plx_spent;
 
 /* Limits and tuning. */
 
@@ -62,12 +63,28 @@ struct plx_endpoint_server {
 	const char *cert_file, *key_file; /**< PEM files, or */
 	const char *cert_pem, *key_pem;   /**< PEM in memory, terminated */
 	bool no_tickets;                  /**< send no session tickets */
+	uint8_t tickets;                  /**< session tickets sent to each client, 0 = 1 */
+	/** What the keys of tickets follow from, 32..128 bytes; endpoints that have the same
+	 *  resume each other's sessions. NULL: one of its own. Read by plx_endpoint_new() only. */
+	const uint8_t *ticket_secret;
+	size_t ticket_secret_len;
+	/** Take early data (0-RTT), each ticket once; default off. Streams and datagrams that
+	 *  come before PLX_EP_NEW_CONNECTION came this way: somebody may have recorded them and
+	 *  sent them again, to be first. */
+	bool early_data;
+	/** Register of used tickets that endpoints share, plx_endpoint_spent_new(); it outlives
+	 *  them. NULL: one of its own, of 64 KiB, so that no other endpoint takes early data with
+	 *  the tickets of this one. */
+	struct plx_spent *spent;
 };
 
 /** Client role: what a client trusts. */
 struct plx_endpoint_client {
 	const char *ca_file; /**< PEM file of trusted certificates, NULL = the system's */
 	bool insecure;       /**< do not verify the server's certificate; default off */
+	/** Report session tickets (PLX_EP_TICKET); default off. TLS objects then stay behind the
+	 *  handshake until one came, for 10 s at most. */
+	bool tickets;
 };
 
 /**
@@ -139,6 +156,7 @@ enum plx_endpoint_ev {
 	PLX_EP_DATAGRAM,            /**< data and len (S1-57) */
 	PLX_EP_DATAGRAMS_UNBLOCKED, /**< room again after PLX_E_BLOCKED (S1-58) */
 	PLX_EP_PEER_ADDRESS,        /**< not validated yet: previous, current (S1-60) */
+	PLX_EP_TICKET, /**< client.tickets: data and len, for plx_endpoint_resume() */
 	PLX_EP_EV_CNT
 };
 
@@ -146,11 +164,11 @@ struct plx_endpoint_event {
 	uint8_t type; /**< enum plx_endpoint_ev */
 	bool bidi;    /**< STREAM_OPENED, STREAMS_AVAILABLE: of bidirectional streams */
 	struct plx_conn_id conn;
-	int64_t stream_id; /**< STREAM_*, else -1 */
-	uint64_t code;     /**< STREAM_STOPPED: application error code */
-	const uint8_t
-	        *data; /**< DATAGRAM; valid until the next plx_endpoint_poll_event() */
-	size_t len;    /**< bytes at data */
+	int64_t stream_id;                 /**< STREAM_*, else -1 */
+	uint64_t code;                     /**< STREAM_STOPPED: application error code */
+	const uint8_t *data;               /**< DATAGRAM, TICKET; valid until the next
+			        plx_endpoint_poll_event() */
+	size_t len;                        /**< bytes at data */
 	struct plx_addr previous, current; /**< PEER_ADDRESS */
 	struct plx_close_info why;         /**< CLOSED */
 };
@@ -246,6 +264,18 @@ struct plx_endpoint_stats {
 	uint64_t valid;
 	uint64_t val[PLX_EP_STAT_CNT];
 };
+
+/**
+ * plx_endpoint_spent_new() makes a register of used tickets for endpoints that take each other's
+ * early data (one a worker, say), plx_endpoint_spent_free() ends it, after them.
+ *
+ * @param places  a power of two, 64..2^28, four bytes each: about as many tickets as are out at a
+ *                time; a used ticket may make one that is so much older look used
+ * @return NULL: no memory, or places out of range
+ * Thread: any; endpoints on several threads may share it. Owns: the caller. Errors: as returned.
+ */
+PLX_API struct plx_spent *plx_endpoint_spent_new(uint32_t places) PLX_ANY_THREAD;
+PLX_API void plx_endpoint_spent_free(struct plx_spent *spent) PLX_ANY_THREAD;
 
 /** plx_endpoint_stat_name() is a name of the list, "?" outside. Thread: any. Errors: none. */
 PLX_API const char *plx_endpoint_stat_name(enum plx_endpoint_stat s) PLX_ANY_THREAD;
@@ -347,6 +377,26 @@ PLX_API int plx_endpoint_connect(struct plx_endpoint *ep, uint64_t now_ns,
                                  struct plx_conn_id *id) PLX_ON_WORKER;
 
 /**
+ * plx_endpoint_resume() is plx_endpoint_connect() with a session ticket of an earlier connection to
+ * the same name. Use each ticket once: two uses can be told to be of one client.
+ *
+ * With early, streams may be opened and written at once, and datagrams sent: they go out under
+ * 0-RTT keys with the first packets (plx_endpoint_has_0rtt() says if there are such keys). Send only
+ * what does no harm when somebody sends it again. If the server does not take it,
+ * PLX_EP_ZERO_RTT_REJECTED follows PLX_EP_CONNECTED: what was sent is lost, all streams are gone
+ * and their numbers begin anew; open them and send again.
+ *
+ * @param ticket  data and len of PLX_EP_TICKET, as they were. Bytes that are no ticket, or one of
+ *                another name or protocol, or had without the verification that is asked for now,
+ *                are not used
+ * Thread: the owner. Owns: the bytes stay the caller's. Errors: as of plx_endpoint_connect().
+ */
+PLX_API int plx_endpoint_resume(struct plx_endpoint *ep, uint64_t now_ns,
+                                const struct plx_path *path, const char *name,
+                                const void *ticket, size_t len, bool early,
+                                struct plx_conn_id *id) PLX_ON_WORKER;
+
+/**
  * plx_endpoint_close() closes with an application code. PLX_EP_CLOSED with PLX_CLOSE_LOCAL is
  * queued before it returns, and CONNECTION_CLOSE unless a batch or a full queue defers it. The
  * slot stays in use for three probe timeouts. A stale handle and a second call do nothing.
@@ -365,6 +415,7 @@ PLX_API void plx_endpoint_close(struct plx_endpoint *ep, struct plx_conn_id id,
  *   plx_endpoint_remote()          false: stale or draining
  *   plx_endpoint_hello()           name and protocol; 0, PLX_E_STALE, PLX_E_AGAIN not known
  *                                  yet. The strings are copied, terminated, cut to fit
+ *   plx_endpoint_resumed()         with a ticket, no certificate was shown. False where stale
  *   plx_endpoint_has_0rtt()        0-RTT keys existed. False where stale
  *   plx_endpoint_accepted_0rtt()   client: and the server took the data. False where stale
  *   plx_endpoint_datagram_max()    largest payload now, bytes; -1: stale, off, or the peer
@@ -381,6 +432,8 @@ PLX_API bool plx_endpoint_remote(struct plx_endpoint *ep, struct plx_conn_id id,
                                  struct plx_addr *out) PLX_ON_WORKER;
 PLX_API int plx_endpoint_hello(struct plx_endpoint *ep, struct plx_conn_id id, char *name,
                                size_t name_sz, char *alpn, size_t alpn_sz) PLX_ON_WORKER;
+PLX_API bool plx_endpoint_resumed(struct plx_endpoint *ep, struct plx_conn_id id)
+        PLX_ON_WORKER;
 PLX_API bool plx_endpoint_has_0rtt(struct plx_endpoint *ep, struct plx_conn_id id)
         PLX_ON_WORKER;
 PLX_API bool plx_endpoint_accepted_0rtt(struct plx_endpoint *ep, struct plx_conn_id id)

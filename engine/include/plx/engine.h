@@ -109,7 +109,10 @@ PLX_API int plx_engine_open(struct plx_engine **out, const struct plx_conf *c,
  */
 PLX_API int plx_engine_start(struct plx_engine *e, char *err, size_t err_sz) PLX_ON_MAIN;
 
-/** plx_engine_poll() is the work of main while the engine runs, about every 100 ms: keylog. */
+/**
+ * plx_engine_poll() is the work of main while the engine runs, about every 100 ms: keylog, and
+ * the links of the ports, without which connections recover late from a link that was down.
+ */
 PLX_API void plx_engine_poll(struct plx_engine *e) PLX_ON_MAIN;
 
 /** plx_engine_drain() refuses new connections from now on. Thread: main. */

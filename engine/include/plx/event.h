@@ -138,7 +138,8 @@ PLX_STATIC_ASSERT(sizeof(struct plx_event) == PLX_CACHE_LINE, "one event, one ca
 	X(H3_RESPONSE, "final or 1xx response; ptr as above; FIN = no body")                  \
 	X(H3_BODY,     "append a body buffer; ptr = struct plx_sbuf or NULL with FIN")        \
 	X(H3_CANCEL,   "reset and stop the request with code")                                \
-	X(H3_GOAWAY,   "announce that no more requests are taken")
+	X(H3_GOAWAY,   "announce that no more requests are taken")                            \
+	X(CALL,        "call a function on the worker; ptr = struct plx_call")
 /* clang-format on */
 
 enum plx_cmd_type {
@@ -174,6 +175,18 @@ struct plx_h3_msg {
 	uint16_t cnt;
 	uint16_t pad[3];
 	struct plx_h3_field field[]; /**< strings lie behind the array, in the same block */
+};
+
+struct plx_conn;
+
+/**
+ * A function to be called with a connection on the worker that owns it, exactly once: for live
+ * statistics and for whatever else only the owner may do (S2-45, S2-46). It belongs to the
+ * engine from a successful plx_cmd_put() on, and to fn, which is called with c NULL when the
+ * connection is gone (CMD_FAILED follows) or the engine ends. fn does not block.
+ */
+struct plx_call {
+	void (*fn)(struct plx_call *call, struct plx_conn *c);
 };
 
 /** A dial: where to, and how. One heap block, owned as struct plx_h3_msg is. */

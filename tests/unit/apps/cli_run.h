@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -34,6 +35,7 @@ struct run {
 	int code; /* exit code; 256 + signal; -1 after a timeout */
 	char *out;
 	char *err;
+	int64_t end_ms; /* from the signal to the end of the program */
 };
 
 /* How the next runs are started. */
@@ -63,6 +65,15 @@ drain(struct pollfd *pfd, char **buf, size_t *len)
 	(*buf)[*len] = '\0';
 }
 
+static int64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 /* Reads until both ends are closed; the signal goes out on the way. */
 static void
 talk(pid_t pid, struct pollfd pfd[2])
@@ -73,9 +84,10 @@ talk(pid_t pid, struct pollfd pfd[2])
 	while (pfd[0].fd >= 0 || pfd[1].fd >= 0) {
 		int step = left_ms > 0 ? 1 : TIMEOUT_MS, rc = poll(pfd, 2, step);
 
-		if (left_ms > 0 && rc == 0 && --left_ms == 0)
+		if (left_ms > 0 && rc == 0 && --left_ms == 0) {
+			last.end_ms = -clock_ms();
 			kill(pid, how.sig);
-		else if (left_ms == 0 && rc <= 0) {
+		} else if (left_ms == 0 && rc <= 0) {
 			kill(pid, SIGKILL);
 			return;
 		}
@@ -129,6 +141,7 @@ pollux(const char *words)
 	pfd[1] = (struct pollfd){.fd = err[0], .events = POLLIN};
 	talk(pid, pfd);
 	waitpid(pid, &status, 0);
+	last.end_ms += clock_ms();
 	last.code = WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 	return &last;
 }
@@ -190,9 +203,11 @@ make_pair(const char *cert, const char *key, long valid_s)
 	X509_set_pubkey(x, k);
 	CU_ASSERT_FATAL(X509_sign(x, k, NULL) > 0);
 	f = fopen(in_dir(cert), "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
 	CU_ASSERT_EQUAL(PEM_write_X509(f, x), 1);
 	fclose(f);
 	f = fopen(in_dir(key), "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
 	CU_ASSERT_EQUAL(PEM_write_PrivateKey(f, k, NULL, NULL, 0, NULL, NULL), 1);
 	fclose(f);
 	chmod(in_dir(key), 0600);

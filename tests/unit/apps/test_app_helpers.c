@@ -122,6 +122,7 @@ test_progress_plain(void)
 	size_t len = 0;
 	FILE *f = tmpfile();
 
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
 	plx_progress_init(&p, PLX_CONFIG_PROGRESS_AUTO, f);
 	CU_ASSERT_FALSE(p.redraw);
 	CU_ASSERT_TRUE(plx_progress_due(&p, PLX_NS_PER_S));
@@ -130,7 +131,7 @@ test_progress_plain(void)
 	plx_progress_line(&p, "a %d", 1);
 	plx_progress_line(&p, "b");
 	plx_progress_end(&p);
-	rewind(f);
+	CU_ASSERT_EQUAL(fseek(f, 0, SEEK_SET), 0);
 	CU_ASSERT(getdelim(&text, &len, EOF, f) > 0);
 	CU_ASSERT_STRING_EQUAL(text, "a 1\nb\n");
 	free(text);

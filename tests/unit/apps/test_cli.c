@@ -193,7 +193,8 @@ test_devices(void)
 	        "--address 192.0.2.1/24 --workers 128");
 	refused(3, "DPDK did not start;lcore", PROBE "-- --lcores 0@4095");
 	refused(3, "DPDK did not start;net_nonsense0", PROBE "--eal-vdev net_nonsense0");
-	refused(3, "DPDK did not start;EAL argument is unknown",
+	refused(3,
+	        "DPDK did not start;EAL argument is unknown;'--no-such-eal-flag';eal.extra",
 	        PROBE "-- --no-such-eal-flag");
 	CU_ASSERT_FALSE(left_behind());
 }
@@ -209,6 +210,36 @@ test_required_offload(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(r->err, "which is required"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(r->err, "rx UDP checksum"));
 	CU_ASSERT_FALSE(left_behind());
+}
+
+#define FIRST "--no-huge --no-shconf --no-pci --no-telemetry -m 64 --file-prefix plxcli "
+
+/* EAL itself would print two pages. */
+static void
+test_wrong_eal_arguments(void)
+{
+	const char *const behind =
+	        "-- check --probe --vdev net_ring0 --address 192.0.2.1/24";
+	static const struct {
+		const char *args, *words;
+	} list[] = {
+	        {"--no-such-flag ", "EAL argument is unknown;'--no-such-flag';before '--'"},
+	        {"--lcores=0@4095 ", "DPDK did not start;lcore"},
+	        {"--iova-mode=sideways ", "DPDK did not start;iova-mode"},
+	        {"--vdev=net_nonsense0 ", "DPDK did not start;net_nonsense0"},
+	        {"-Z ", "EAL argument is unknown;'Z';before '--'"},
+	        {"--socket-mem ", "DPDK did not start"},
+	};
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		snprintf(text, sizeof(text), FIRST "%s%s", list[i].args, behind);
+		refused(3, list[i].words, text);
+		CU_ASSERT_FALSE(left_behind());
+	}
+	/* Who asks for the pages gets them. */
+	CU_ASSERT_EQUAL(pollux(FIRST "--help -- check --probe")->code, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(last.out, "EAL common options"));
 }
 
 static void
@@ -303,6 +334,7 @@ static CU_TestInfo tests[] = {
         {"a required offload that is missing ends with 3 and the table",
          test_required_offload},
         {"EAL arguments go before or after", test_both_styles},
+        {"a wrong EAL argument is one sentence in either style", test_wrong_eal_arguments},
         {"doctor gives a fix for whatever is not OK, and exits by its verdict",
          test_doctor},
         {"pollux.yaml(5) is what the table of keys says", test_man_page_is_current},

@@ -3,6 +3,9 @@
 #include "cli_run.h"
 
 #include <dirent.h>
+#include <sched.h>
+
+#include "plx_test_run.h"
 
 #define RING    "--port-vdev net_ring0 --port-addresses 192.0.2.1/24 "
 #define SERVE   "serve " RING "--eal-file-prefix plxcli --eal-no-huge true "
@@ -148,6 +151,12 @@ test_memory_and_queues(void)
 	        GET "--eal-memory-mb 8 https://192.0.2.2/x");
 	refused(3, "too little memory;1048576 MiB are asked for",
 	        GET "--eal-memory-mb 1048576 https://192.0.2.2/x");
+	if (sysconf(_SC_PHYS_PAGES) < (INT64_C(800) << 30) / sysconf(_SC_PAGESIZE)) {
+		refused(3, "quic.max_conns: 16777214 connections;MiB;machine has;or less",
+		        GET "--quic-max-conns 16777214 https://192.0.2.2/x");
+		refused(3, "quic.max_conns: 16777214 connections;on 2 workers;or less",
+		        "check --quic-max-conns 16777214 --workers-count 2");
+	}
 	refused(2, "net_ring0;transmit queues;each worker needs one",
 	        GET "--workers-count 20 https://192.0.2.2/x");
 	refused(2, "queues: 5 queues;only 1 workers",
@@ -243,6 +252,98 @@ test_interrupted_get(void)
 	interrupted(GET "https://192.0.2.2/x", 130, 500);
 }
 
+/* A memif without its peer: get waits for the link for 2 s. The machine may be busy: best of. */
+static void
+test_interrupted_wait_for_a_link(void)
+{
+	int64_t best = INT64_MAX;
+	char text[512];
+
+	snprintf(
+	        text, sizeof(text),
+	        "get --port-vdev net_memif0,role=server,socket=%s,socket-abstract=no "
+	        "--port-addresses 192.0.2.1/24 --eal-file-prefix plxcli --eal-no-huge true "
+	        "https://192.0.2.2/x",
+	        in_dir("no.sock"));
+	for (int i = 0; i < 5; i++) {
+		const struct run *r;
+
+		how.in_dir = true;
+		how.sig = SIGINT;
+		how.sig_ms = 1000; /* EAL is up by then */
+		r = pollux(text);
+		best = r->end_ms < best ? r->end_ms : best;
+		CU_ASSERT_EQUAL(r->code, 130);
+		CU_ASSERT_STRING_EQUAL(r->err, "");
+		how = (struct how){0};
+		CU_ASSERT_FALSE(left_behind());
+	}
+	if (best > 200)
+		printf("\n    %lld ms", (long long)best);
+	CU_ASSERT_TRUE(best <= 200);
+}
+
+/* check --probe with the devices in words, in a network namespace with a veth of two queues. */
+static const struct run *
+probe_veth(const char *devices)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+	         "check --probe --port-addresses 192.0.2.1/24 --eal-file-prefix plxcli "
+	         "--eal-no-huge true %s",
+	         devices);
+	return pollux(text);
+}
+
+#define XDP(n) "--port-vdev net_af_xdp" #n ",iface=plxq0,start_queue=" #n ",busy_budget=0 "
+
+static void
+queues_without_a_device(void)
+{
+	const struct run *r = probe_veth(XDP(0));
+
+	if (r->code == 3)
+		PLX_SKIP("AF_XDP needs root and a kernel with it");
+	CU_ASSERT_EQUAL(r->code, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+	        r->out, "plxq0 has 2 receive queues and 1 net_af_xdp device: packets on "
+	                "the others go to the kernel"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(r->out, "add devices with start_queue=1.."));
+	CU_ASSERT_PTR_NOT_NULL(strstr(r->out, "`ethtool -L plxq0 rx 1`"));
+	/* Both ways out of it. */
+	r = probe_veth("--workers-count 2 " XDP(0) XDP(1));
+	CU_ASSERT_EQUAL(r->code, 0);
+	CU_ASSERT_PTR_NULL(strstr(r->out, "receive queues"));
+	CU_ASSERT_EQUAL(plx_test_run("ethtool -L plxq1 tx 1"), 0);
+	CU_ASSERT_EQUAL(plx_test_run("ethtool -L plxq0 rx 1"), 0);
+	r = probe_veth(XDP(0));
+	CU_ASSERT_EQUAL(r->code, 0);
+	CU_ASSERT_PTR_NULL(strstr(r->out, "receive queues"));
+	CU_ASSERT_FALSE(left_behind());
+}
+
+static void
+test_queues_without_a_device(void)
+{
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (here < 0 || unshare(CLONE_NEWNET) != 0) {
+		if (here >= 0)
+			close(here);
+		PLX_SKIP("no right to make a network namespace");
+	}
+	if (plx_test_run("ip link add plxq0 numrxqueues 2 numtxqueues 2 type veth "
+	                 "peer name plxq1 numrxqueues 2 numtxqueues 2") == 0 &&
+	    plx_test_run("ip link set plxq0 up") == 0 &&
+	    plx_test_run("ip link set plxq1 up") == 0)
+		queues_without_a_device();
+	else
+		CU_FAIL("no veth");
+	CU_ASSERT_EQUAL(setns(here, CLONE_NEWNET), 0);
+	close(here);
+}
+
 static int
 init(void)
 {
@@ -276,12 +377,16 @@ static CU_TestInfo tests[] = {
         {"a peer that never answers ends get with 1 and the address", test_no_answer},
         {"memory and queues that are not there are refused with numbers",
          test_memory_and_queues},
+        {"receive queues without a net_af_xdp device are named",
+         test_queues_without_a_device},
         {"a result file that cannot be written is refused before the run",
          test_result_file},
         {"the demo ends with its table, plain lines and result.json", test_demo},
         {"the demo, interrupted at thirty moments, ends in order", test_interrupted_demo},
         {"serve, interrupted at thirty moments, ends in order", test_interrupted_serve},
         {"get, interrupted at thirty moments, ends in order", test_interrupted_get},
+        {"a wait for a link ends within 200 ms of the signal",
+         test_interrupted_wait_for_a_link},
         CU_TEST_INFO_NULL,
 };
 

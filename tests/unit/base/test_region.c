@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <numa.h>
 #include <numaif.h>
+#include <sys/mman.h>
 
 #include "plx_mem.h"
 #include "plx_test.h"
@@ -38,7 +39,7 @@ fake_bind(void *arg, void *base, size_t sz, int node)
 static struct plx_numa
 numa_of(struct fake *f)
 {
-	return (struct plx_numa){fake_has_node, fake_bind, f};
+	return (struct plx_numa){.has_node = fake_has_node, .bind = fake_bind, .arg = f};
 }
 
 static bool
@@ -180,6 +181,41 @@ test_what_cannot_be_had_is_an_error_and_leaves_nothing(void)
 	CU_ASSERT_EQUAL(r.sz, 0);
 }
 
+/* @return pages of a region that are in memory */
+static size_t
+resident(const struct plx_region *r)
+{
+	static unsigned char in[4096];
+	size_t cnt = r->sz / 4096, n = 0;
+
+	CU_ASSERT_FATAL(cnt <= sizeof(in));
+	CU_ASSERT_EQUAL_FATAL(mincore(r->base, r->sz, in), 0);
+	for (size_t i = 0; i < cnt; i++)
+		n += in[i] & 1;
+	return n;
+}
+
+static void
+test_touching_a_region_makes_every_page_be_there(void)
+{
+	const size_t sizes[] = {4096, 200000, 6 << 20};
+
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct plx_region r;
+
+		CU_ASSERT_EQUAL_FATAL(plx_region_map(&r, sizes[i], -1), 0);
+		if (r.pages != PLX_PAGES_HUGE)
+			CU_ASSERT_EQUAL(resident(&r), 0);
+		((uint8_t *)r.base)[100] = 7;
+		CU_ASSERT_EQUAL(plx_region_touch(&r), 0);
+		CU_ASSERT_EQUAL(resident(&r), r.sz / 4096);
+		CU_ASSERT_EQUAL(((uint8_t *)r.base)[100], 7);
+		((uint8_t *)r.base)[100] = 0;
+		CU_ASSERT(is_zero(r.base, r.sz));
+		plx_region_unmap(&r);
+	}
+}
+
 int
 main(void)
 {
@@ -195,6 +231,8 @@ main(void)
 	         test_on_this_machine_the_kernel_prefers_the_node},
 	        {"a refused binding gives far memory and says so",
 	         test_a_refused_binding_gives_far_memory_and_says_so},
+	        {"touching a region makes every page be there",
+	         test_touching_a_region_makes_every_page_be_there},
 	        {"what cannot be had is an error and leaves nothing",
 	         test_what_cannot_be_had_is_an_error_and_leaves_nothing},
 	        CU_TEST_INFO_NULL,

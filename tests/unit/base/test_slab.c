@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -290,11 +291,57 @@ note(void *arg, void *base, size_t sz, int node)
 	return true;
 }
 
+/* Page faults of this process that needed no disk. */
+static long
+faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_minflt;
+}
+
+static void
+test_what_is_ready_costs_no_page_fault(void)
+{
+	static void *p[1000];
+	struct plx_slab_cfg cfg = {.limit = 16 << 20, .ready = 6 << 20, .node = -1};
+	struct plx_slab_stats st;
+	struct plx_slab *s;
+	long before;
+
+	CU_ASSERT_EQUAL_FATAL(plx_slab_new(&s, &cfg), 0);
+	plx_slab_get_stats(s, &st);
+	CU_ASSERT(st.mapped >= cfg.ready && st.mapped < cfg.ready + (4 << 20));
+	memset(p, 0xff, sizeof(p));
+	faults(); /* maps what it needs itself */
+	before = faults();
+	for (unsigned i = 0; i < 1000; i++) {
+		p[i] = plx_slab_alloc(s, 6000);
+		if (p[i] != NULL)
+			memset(p[i], 1, 6000);
+	}
+	/* None: a page more costs hundreds of microseconds where it is a huge one. */
+	CU_ASSERT_EQUAL(faults() - before, 0);
+	plx_slab_get_stats(s, &st);
+	CU_ASSERT_EQUAL(st.regions, 1);
+	for (unsigned i = 0; i < 1000; i++)
+		plx_slab_release(s, p[i]);
+	plx_slab_free(s);
+
+	/* More than the limit allows to map is not taken either. */
+	cfg.limit = 64 << 10;
+	CU_ASSERT_EQUAL_FATAL(plx_slab_new(&s, &cfg), 0);
+	plx_slab_get_stats(s, &st);
+	CU_ASSERT(st.mapped <= 4 << 20);
+	plx_slab_free(s);
+}
+
 static void
 test_every_region_of_a_slab_is_asked_for_on_its_node(void)
 {
 	struct asked a = {0};
-	const struct plx_numa numa = {two_nodes, note, &a};
+	const struct plx_numa numa = {.has_node = two_nodes, .bind = note, .arg = &a};
 	struct plx_slab_cfg cfg = {
 	        .limit = 4 << 20, .region_sz = 256 << 10, .node = 1, .numa = &numa};
 	struct plx_slab *s;
@@ -464,6 +511,8 @@ main(void)
 	        {"a longer block is not reused past the limit",
 	         test_a_longer_block_is_not_reused_past_the_limit},
 #ifndef PLX_SANITIZE
+	        {"what is ready costs no page fault",
+	         test_what_is_ready_costs_no_page_fault},
 	        {"every region of a slab is asked for on its node",
 	         test_every_region_of_a_slab_is_asked_for_on_its_node},
 #endif

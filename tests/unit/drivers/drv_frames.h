@@ -100,7 +100,7 @@ frame_make(struct rte_mempool *pool, const struct frame *f)
 	udp->dgram_cksum = 0;
 	payload = (uint8_t *)(udp + 1);
 	for (uint16_t i = 0; i < f->payload_len; i++)
-		payload[i] = (uint8_t)(i * 7 + f->nr);
+		payload[i] = (uint8_t)(f->nr + i * UINT64_C(7));
 	memcpy(payload, &f->nr, sizeof(f->nr));
 	if (f->ip6)
 		udp->dgram_cksum = rte_ipv6_udptcp_cksum(

@@ -240,7 +240,7 @@ test_ports_that_exist_are_opened_by_name_or_number(void)
 {
 	struct rte_ring *r = rte_ring_create("t_one", 256, SOCKET_ID_ANY, 0);
 	struct plx_ethdev_cfg cfg;
-	char number[8], err[512];
+	char number[16], err[512];
 	struct plx_pio *p;
 	int port;
 
@@ -375,6 +375,36 @@ test_memif_pair_in_one_process(void)
 	unlink(path);
 }
 
+static bool
+stop_soon(void *arg)
+{
+	unsigned *asked = arg;
+
+	return ++*asked == 20;
+}
+
+static void
+test_wait_for_a_link_can_be_ended(void)
+{
+	char path[64], server[160], client[160], err[PLX_ETHDEV_ERR_SZ] = "";
+	struct plx_ethdev_cfg cfg;
+	unsigned asked = 0;
+	struct plx_pio *p;
+
+	memif_names(path, server, client);
+	cfg = cfg_of(server, 1);
+	cfg.link_wait_ms = 60000;
+	cfg.stop = stop_soon;
+	cfg.stop_arg = &asked;
+	CU_ASSERT_EQUAL(plx_ethdev_open(&p, &cfg, err, sizeof(err)), PLX_E_INTERRUPTED);
+	CU_ASSERT_PTR_NULL(p);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err, "net_memif0 waited for its link"));
+	CU_ASSERT_EQUAL(asked, 20);
+	/* Nothing is left: the same device can be made again. */
+	asked = 0;
+	CU_ASSERT_EQUAL(plx_ethdev_open(&p, &cfg, err, sizeof(err)), PLX_E_INTERRUPTED);
+}
+
 static void
 test_socket_of_a_killed_memif_server_is_removed(void)
 {
@@ -386,6 +416,7 @@ test_socket_of_a_killed_memif_server_is_removed(void)
 
 	memif_names(path, server, client);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
 	memcpy(sa.sun_path, path, strlen(path) + 1);
 	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	close(fd);
@@ -567,27 +598,26 @@ test_predicted_queue_is_that_of_rte_softrss(void)
 		four.sport = f.sport;
 		four.dport = f.dport;
 		CU_ASSERT_EQUAL(
-		        plx_ethdev_predict_queue(&plan, &path),
+		        plx_pio_predict_queue(&plan, &path),
 		        plan.reta[rte_softrss((uint32_t *)&four, RTE_THASH_V4_L4_LEN, key) %
 		                  128]);
 	}
 	path.local.family = PLX_FAMILY_IPV6;
-	CU_ASSERT_EQUAL(plx_ethdev_predict_queue(&plan, &path), PLX_E_INVAL);
+	CU_ASSERT_EQUAL(plx_pio_predict_queue(&plan, &path), PLX_E_INVAL);
 	path.remote.family = PLX_FAMILY_IPV6;
 	plan.rss_key_len = 36;
-	CU_ASSERT_EQUAL(plx_ethdev_predict_queue(&plan, &path), PLX_E_INVAL);
+	CU_ASSERT_EQUAL(plx_pio_predict_queue(&plan, &path), PLX_E_INVAL);
 	plan.level = PLX_SPREAD_UNKNOWN;
-	CU_ASSERT_EQUAL(plx_ethdev_predict_queue(&plan, &path), PLX_E_UNSUPPORTED);
+	CU_ASSERT_EQUAL(plx_pio_predict_queue(&plan, &path), PLX_E_UNSUPPORTED);
 }
 
 static void
 test_port_picked_leads_to_the_queue(void)
 {
-	struct plx_ethdev_ports all = {.first = 32768, .last = 60999};
-	struct plx_ethdev_ports mine = {
-	        .first = 32768, .last = 60999, .modulo = 4, .rest = 3};
-	struct plx_ethdev_ports one = {.first = 5000, .last = 5000};
-	struct plx_ethdev_ports wrong = {.first = 5000, .last = 4999};
+	struct plx_pio_ports all = {.first = 32768, .last = 60999};
+	struct plx_pio_ports mine = {.first = 32768, .last = 60999, .modulo = 4, .rest = 3};
+	struct plx_pio_ports one = {.first = 5000, .last = 5000};
+	struct plx_pio_ports wrong = {.first = 5000, .last = 4999};
 	struct plx_steer_plan plan = plan_of(40);
 	struct frame f = FRAME_DEFAULT;
 	struct plx_path path;
@@ -595,24 +625,24 @@ test_port_picked_leads_to_the_queue(void)
 	int port;
 
 	for (uint32_t i = 0; i < 400; i++) {
-		const struct plx_ethdev_ports *range = i & 1 ? &mine : &all;
+		const struct plx_pio_ports *range = i & 1 ? &mine : &all;
 
 		f.ip6 = i & 2;
 		path = frame_path(&f);
-		port = plx_ethdev_pick_port(&plan, &path, i % 4, range,
-		                            i * UINT64_C(0x9e3779b97f4a7c15));
+		port = plx_pio_pick_port(&plan, &path, i % 4, range,
+		                         i * UINT64_C(0x9e3779b97f4a7c15));
 		CU_ASSERT_TRUE_FATAL(port >= 32768 && port <= 60999);
 		if (i & 1)
 			CU_ASSERT_EQUAL(port % 4, 3);
 		path.local.port_be = rte_cpu_to_be_16((uint16_t)port);
-		CU_ASSERT_EQUAL(plx_ethdev_predict_queue(&plan, &path), (int)(i % 4));
+		CU_ASSERT_EQUAL(plx_pio_predict_queue(&plan, &path), (int)(i % 4));
 	}
 	/* One port leads to one queue only. */
 	for (uint16_t q = 0; q < 4; q++)
-		found += plx_ethdev_pick_port(&plan, &path, q, &one, 99) == 5000;
+		found += plx_pio_pick_port(&plan, &path, q, &one, 99) == 5000;
 	CU_ASSERT_EQUAL(found, 1);
-	CU_ASSERT_EQUAL(plx_ethdev_pick_port(&plan, &path, 0, &wrong, 1), PLX_E_INVAL);
-	CU_ASSERT_EQUAL(plx_ethdev_pick_port(&plan, &path, 9, &all, 1), PLX_E_NOENT);
+	CU_ASSERT_EQUAL(plx_pio_pick_port(&plan, &path, 0, &wrong, 1), PLX_E_INVAL);
+	CU_ASSERT_EQUAL(plx_pio_pick_port(&plan, &path, 9, &all, 1), PLX_E_NOENT);
 }
 
 /* ---- hints ---- */
@@ -675,6 +705,7 @@ main(void)
 	         test_null_port_claims_rss_and_is_not_believed},
 	        {"capture files are a port", test_pcap_files_are_a_port},
 	        {"a memif pair works in one process", test_memif_pair_in_one_process},
+	        {"the wait for a link can be ended", test_wait_for_a_link_can_be_ended},
 	        {"the socket of a killed memif server is removed",
 	         test_socket_of_a_killed_memif_server_is_removed},
 	        CU_TEST_INFO_NULL,

@@ -16,6 +16,7 @@
 #include "drv_frames.h"
 #include "plx_ethdev.h"
 #include "plx_test_eal.h"
+#include "plx_test_run.h"
 
 static struct rte_mempool *pool;
 
@@ -143,6 +144,19 @@ test_two_af_xdp_devices_are_two_queues(void)
 	CU_ASSERT_TRUE(all_returned());
 }
 
+/* What the warning about net_af_xdp devices for some queues only is made from. */
+static void
+test_receive_queues_of_a_device_are_counted(void)
+{
+	CU_ASSERT_EQUAL(plx_ethdev_iface_rxq("pv0"), 2);
+	CU_ASSERT_EQUAL(plx_test_run("ethtool -L pv0 rx 1"), 0);
+	CU_ASSERT_EQUAL(plx_ethdev_iface_rxq("pv0"), 1);
+	CU_ASSERT_EQUAL(plx_test_run("ethtool -L pv0 rx 2"), 0);
+	CU_ASSERT_EQUAL(plx_ethdev_iface_rxq("pv0"), 2);
+	CU_ASSERT_EQUAL(plx_ethdev_iface_rxq("lo"), 0);
+	CU_ASSERT_EQUAL(plx_ethdev_iface_rxq("none0"), 0);
+}
+
 static void
 test_tap_sends_and_receives(void)
 {
@@ -172,8 +186,8 @@ test_hints_name_what_a_veth_does(void)
 	char text[2048];
 	uint32_t bits;
 
-	CU_ASSERT_EQUAL(system("ethtool -K pv1 tx on gso on 2>/dev/null"), 0);
-	CU_ASSERT_EQUAL(system("ip addr add 192.0.2.1/24 dev pv0"), 0);
+	CU_ASSERT_EQUAL(plx_test_run("ethtool -K pv1 tx on gso on"), 0);
+	CU_ASSERT_EQUAL(plx_test_run("ip addr add 192.0.2.1/24 dev pv0"), 0);
 	bits = plx_ethdev_hints("pv0", text, sizeof(text));
 	CU_ASSERT_TRUE((bits & PLX_HINT_TX_CKSUM) != 0);
 	CU_ASSERT_TRUE((bits & PLX_HINT_GSO) != 0);
@@ -183,16 +197,15 @@ test_hints_name_what_a_veth_does(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ethtool -K pv1 tx off"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ip addr flush dev pv0"));
 
-	CU_ASSERT_EQUAL(
-	        system("ethtool -K pv1 tx off gso off tso off && ip addr flush dev pv0 && "
-	               "ethtool -K pv0 gro off"),
-	        0);
+	CU_ASSERT_EQUAL(plx_test_run("ethtool -K pv1 tx off gso off tso off"), 0);
+	CU_ASSERT_EQUAL(plx_test_run("ip addr flush dev pv0"), 0);
+	CU_ASSERT_EQUAL(plx_test_run("ethtool -K pv0 gro off"), 0);
 	bits = plx_ethdev_hints("pv0", text, sizeof(text));
 	CU_ASSERT_EQUAL(bits, 0);
 	CU_ASSERT_STRING_EQUAL(text, "");
-	CU_ASSERT_EQUAL(system("ip link set pv0 down"), 0);
+	CU_ASSERT_EQUAL(plx_test_run("ip link set pv0 down"), 0);
 	CU_ASSERT_EQUAL(plx_ethdev_hints("pv0", text, sizeof(text)), PLX_HINT_DOWN);
-	CU_ASSERT_EQUAL(system("ip link set pv0 up"), 0);
+	CU_ASSERT_EQUAL(plx_test_run("ip link set pv0 up"), 0);
 }
 
 static void
@@ -209,16 +222,56 @@ test_port_on_a_device_that_is_up_has_link(void)
 	CU_ASSERT_TRUE(all_returned());
 }
 
+/** Looks at once: the kernel's own flag for "running" follows up to a second later. */
+static bool
+link_is(struct plx_pio *p, bool up)
+{
+	struct plx_pio_link link;
+
+	return p->ops->link(p, &link) == 0 && link.up == up;
+}
+
+static void
+test_link_follows_the_cable_at_once(void)
+{
+	static const char *const device[] = {"net_af_packet0,iface=pv0",
+	                                     "net_af_xdp0,iface=pv0,start_queue=0"};
+
+	PLX_COVERS("F1");
+	for (size_t i = 0; i < 2; i++) {
+		struct plx_ethdev_cfg cfg = cfg_of(device[i], 1);
+		struct plx_pio *p;
+
+		/* Its own: the kernel keeps a buffer or two of a socket that was cut off. */
+		cfg.pool = NULL;
+		p = try_open(&cfg);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+		for (int round = 0; round < 2; round++) {
+			CU_ASSERT_TRUE(link_is(p, true));
+			CU_ASSERT_EQUAL(plx_test_run("ip link set pv1 down"), 0);
+			CU_ASSERT_TRUE(link_is(p, false));
+			CU_ASSERT_EQUAL(plx_test_run("ip link set pv1 up"), 0);
+			CU_ASSERT_TRUE(link_is(p, true));
+			CU_ASSERT_EQUAL(plx_test_run("ip link set pv0 down"), 0);
+			CU_ASSERT_TRUE(link_is(p, false));
+			CU_ASSERT_EQUAL(plx_test_run("ip link set pv0 up"), 0);
+		}
+		p->ops->close(p);
+	}
+}
+
 /** A namespace with two ends of a veth in it. */
 static bool
 make_world(void)
 {
 	if (unshare(CLONE_NEWNET) != 0)
 		return false;
-	return system("ip link add pv0 numrxqueues 2 numtxqueues 2 type veth peer name pv1 "
-	              "numrxqueues 2 numtxqueues 2 && ip link set pv0 up && ip link set pv1 up && "
-	              "ethtool -K pv0 tx off gso off tso off gro off >/dev/null && "
-	              "ethtool -K pv1 tx off gso off tso off gro off >/dev/null") == 0;
+	return plx_test_run("ip link add pv0 numrxqueues 2 numtxqueues 2 type veth "
+	                    "peer name pv1 numrxqueues 2 numtxqueues 2") == 0 &&
+	       plx_test_run("ip link set pv0 up") == 0 &&
+	       plx_test_run("ip link set pv1 up") == 0 &&
+	       plx_test_run("ethtool -K pv0 tx off gso off tso off gro off") == 0 &&
+	       plx_test_run("ethtool -K pv1 tx off gso off tso off gro off") == 0;
 }
 
 static int
@@ -237,11 +290,14 @@ main(void)
 	         test_af_packet_sends_and_receives},
 	        {"two af_xdp devices are the two queues of one port",
 	         test_two_af_xdp_devices_are_two_queues},
+	        {"the receive queues of a device are counted",
+	         test_receive_queues_of_a_device_are_counted},
 	        {"a tap port sends and receives", test_tap_sends_and_receives},
 	        {"hints name what a veth does and the command that ends it",
 	         test_hints_name_what_a_veth_does},
 	        {"a port on a device that is up has its link up",
 	         test_port_on_a_device_that_is_up_has_link},
+	        {"the link follows the cable at once", test_link_follows_the_cable_at_once},
 	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -11,13 +11,6 @@ static struct visitor visitor;
 static struct plx_h3_cfg server_cfg, client_cfg;
 static struct plx_pair_cfg cfg;
 
-static int
-setup(void)
-{
-	site_init();
-	return 0;
-}
-
 static void
 prepare(void)
 {
@@ -355,7 +348,7 @@ main(void)
 	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-	        {"h3", setup, NULL, NULL, NULL, tests},
+	        {"h3", site_init, NULL, NULL, NULL, tests},
 	        CU_SUITE_INFO_NULL,
 	};
 

@@ -119,13 +119,13 @@ rig_build(struct rig_frame *f, const struct rig_spec *s)
 			next = p + off;
 			p[off + 1] = (uint8_t)(s->ext[i].units - 1);
 			memset(p + off + 2, 0, 8u * s->ext[i].units - 2);
-			off += 8u * s->ext[i].units;
+			off += (size_t)8 * s->ext[i].units;
 		}
 		*next = proto;
 		plx_st16_be(p + 4, (uint16_t)(off - PLX_IP6_HLEN + l4_len));
 		f->l4 = f->l3 + off;
 	} else {
-		f->l4 = f->l3 + PLX_IP4_HLEN + 4u * s->opt_words;
+		f->l4 = f->l3 + PLX_IP4_HLEN + (size_t)4 * s->opt_words;
 		p[0] = (uint8_t)(0x45 + s->opt_words);
 		p[1] = s->ecn;
 		plx_st16_be(p + 2, (uint16_t)(f->l4 - f->l3 + l4_len));
@@ -133,7 +133,7 @@ rig_build(struct rig_frame *f, const struct rig_spec *s)
 		p[9] = proto;
 		memcpy(p + 12, s->src != NULL ? s->src : rig_ip4_b, 4);
 		memcpy(p + 16, s->dst != NULL ? s->dst : rig_ip4_a, 4);
-		memset(p + PLX_IP4_HLEN, 1, 4u * s->opt_words); /* "no operation" */
+		memset(p + PLX_IP4_HLEN, 1, (size_t)4 * s->opt_words); /* "no operation" */
 	}
 	p = f->b + f->l4;
 	if (udp_hlen != 0) {

@@ -161,6 +161,44 @@ a_neighbour_that_moved_is_asked_for_by_everybody(void)
 }
 
 static void
+when_the_link_is_back_everything_is_asked_again(void)
+{
+	struct plx_neigh *t = table();
+	uint64_t now = S;
+	uint8_t mac[6];
+	uint32_t epoch;
+
+	PLX_COVERS("F1");
+	post(t, PLX_NEIGH_WANT, 1, NULL, now); /* answers */
+	post(t, PLX_NEIGH_REPLY, 1, mac1, now);
+	post(t, PLX_NEIGH_WANT, 2, NULL, now); /* never does */
+	for (int i = 0; i < 3; i++) {
+		now += S;
+		plx_neigh_age(t, now, probe);
+	}
+	post(t, PLX_NEIGH_WANT, 3, NULL, now); /* is being asked */
+	CU_ASSERT_EQUAL(find(t, 1, mac), PLX_NEIGH_REACHABLE);
+	CU_ASSERT_EQUAL(find(t, 2, mac), PLX_NEIGH_FAILED);
+	CU_ASSERT_EQUAL(find(t, 3, mac), PLX_NEIGH_INCOMPLETE);
+	epoch = plx_neigh_epoch(t);
+	plx_neigh_recheck(t, now);
+	CU_ASSERT_NOT_EQUAL(plx_neigh_epoch(t), epoch);
+	/* Still good to send to; used, so it is probed. The others are asked without a pause. */
+	CU_ASSERT_EQUAL(find(t, 1, mac), PLX_NEIGH_STALE);
+	CU_ASSERT_EQUAL(memcmp(mac, mac1, 6), 0);
+	CU_ASSERT_EQUAL(find(t, 2, mac), PLX_NEIGH_FREE);
+	CU_ASSERT_EQUAL(plx_neigh_age(t, now, probe), 2);
+	CU_ASSERT_EQUAL(find(t, 1, mac), PLX_NEIGH_PROBE);
+	/* All three requests are still to come for whom nobody heard. */
+	for (int i = 0; i < 2; i++) {
+		now += S;
+		CU_ASSERT_EQUAL(plx_neigh_age(t, now, probe), 2);
+		CU_ASSERT_EQUAL(find(t, 3, mac), PLX_NEIGH_INCOMPLETE);
+	}
+	plx_neigh_free(t);
+}
+
+static void
 an_unused_entry_is_forgotten(void)
 {
 	struct plx_neigh *t = table();
@@ -356,6 +394,8 @@ main(void)
 	        {"a neighbour that moved is asked for by everybody",
 	         a_neighbour_that_moved_is_asked_for_by_everybody},
 	        {"an unused entry is forgotten", an_unused_entry_is_forgotten},
+	        {"when the link is back everything is asked again",
+	         when_the_link_is_back_everything_is_asked_again},
 	        {"strangers who answer or announce themselves are not entered",
 	         strangers_who_answer_or_announce_themselves_are_not_entered},
 	        {"an announcement changes a known entry and the epoch",

@@ -1,50 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <malloc.h>
-
+#include "plx_heap.h"
 #include "plx_pair.h"
 #include "plx_test.h"
 
 #define SEC PLX_NS_PER_S
 #define MIB (UINT64_C(1) << 20)
-
-/*
- * This program's own malloc family counts calls and passes them on to glibc. A sanitizer brings
- * its own, so this test has no place in such builds.
- */
-void *__libc_malloc(size_t sz);
-void *__libc_calloc(size_t n, size_t sz);
-void *__libc_realloc(void *p, size_t sz);
-void *__libc_memalign(size_t align, size_t sz);
-
-static uint64_t heap_calls;
-
-void *
-malloc(size_t sz)
-{
-	heap_calls++;
-	return __libc_malloc(sz);
-}
-
-void *
-calloc(size_t n, size_t sz)
-{
-	heap_calls++;
-	return __libc_calloc(n, sz);
-}
-
-void *
-realloc(void *p, size_t sz)
-{
-	heap_calls++;
-	return __libc_realloc(p, sz);
-}
-
-void *
-memalign(size_t align, size_t sz)
-{
-	heap_calls++;
-	return __libc_memalign(align, sz);
-}
 
 static void
 the_heap_is_not_used_after_the_handshake(void)
@@ -65,12 +25,12 @@ the_heap_is_not_used_after_the_handshake(void)
 	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, 5 * SEC));
 	/* The test's own list of packets under way grows by the heap: let it find its size. */
 	plx_pair_run(p, NULL, SEC);
-	before = heap_calls;
+	before = plx_heap_calls();
 	CU_ASSERT_TRUE(before > 0); /* the counting works */
 	bytes = p->end[0].app.rx_bytes + p->end[1].app.rx_bytes;
 	pkts = p->end[0].tx_pkts + p->end[1].tx_pkts;
 	plx_pair_run(p, NULL, 2 * SEC);
-	CU_ASSERT_EQUAL(heap_calls - before, 0);
+	CU_ASSERT_EQUAL(plx_heap_calls() - before, 0);
 	CU_ASSERT_TRUE(p->end[0].app.rx_bytes + p->end[1].app.rx_bytes > bytes + 10 * MIB);
 	CU_ASSERT_TRUE(p->end[0].tx_pkts + p->end[1].tx_pkts > pkts + 10000);
 	CU_ASSERT_TRUE(p->lost > 0);

@@ -91,19 +91,16 @@ struct tracer {
 };
 
 static bool
-trace_tap(void *arg, int from, uint8_t *data, uint32_t *len, struct plx_path *path,
-          uint8_t *ecn)
+trace_tap(void *arg, struct ep_dgram *d)
 {
 	struct tracer *t = arg;
 
-	(void)path;
-	(void)ecn;
-	t->hash = (t->hash ^ *len) * UINT64_C(0x100000001b3);
+	t->hash = (t->hash ^ d->len) * UINT64_C(0x100000001b3);
 	/* A NEW_TOKEN token is salted by the crypto library, from the system. */
-	if (from == SRV && *len > 60 && *len < 100)
+	if (d->from == SRV && d->len > 60 && d->len < 100)
 		return true;
-	for (uint32_t i = 0; i < *len; i++)
-		t->hash = (t->hash ^ data[i]) * UINT64_C(0x100000001b3);
+	for (uint32_t i = 0; i < d->len; i++)
+		t->hash = (t->hash ^ d->data[i]) * UINT64_C(0x100000001b3);
 	return true;
 }
 
@@ -383,16 +380,11 @@ time_that_goes_back_is_taken_as_standing_still(void)
 }
 
 static bool
-mark_ce(void *arg, int from, uint8_t *data, uint32_t *len, struct plx_path *path,
-        uint8_t *ecn)
+mark_ce(void *arg, struct ep_dgram *d)
 {
 	uint64_t *seen = arg;
 
-	(void)from;
-	(void)data;
-	(void)len;
-	(void)path;
-	*seen += *ecn != 0;
+	*seen += d->ecn != 0;
 	return true;
 }
 

@@ -175,18 +175,16 @@ nothing_is_reported_behind_the_end(void)
 
 /* Every packet of the server is answered for it with Version Negotiation. */
 static bool
-foreign_version(void *arg, int from, uint8_t *data, uint32_t *len, struct plx_path *path,
-                uint8_t *ecn)
+foreign_version(void *arg, struct ep_dgram *d)
 {
 	struct ep_net *n = arg;
 	static const uint32_t versions[] = {0x0a1a2a3a};
 	ngtcp2_version_cid vc;
-	struct plx_path back = {.local = path->local, .remote = path->remote};
+	struct plx_path back = {.local = d->path->local, .remote = d->path->remote};
 	uint8_t vn[256];
 	ngtcp2_ssize l;
 
-	(void)ecn;
-	if (from != CLI || ngtcp2_pkt_decode_version_cid(&vc, data, *len, 19) != 0)
+	if (d->from != CLI || ngtcp2_pkt_decode_version_cid(&vc, d->data, d->len, 19) != 0)
 		return false;
 	l = ngtcp2_pkt_write_version_negotiation(vn, sizeof(vn), 1, vc.scid, vc.scidlen,
 	                                         vc.dcid, vc.dcidlen, versions, 1);
@@ -281,20 +279,16 @@ struct nat {
 };
 
 static bool
-translate(void *arg, int from, uint8_t *data, uint32_t *len, struct plx_path *path,
-          uint8_t *ecn)
+translate(void *arg, struct ep_dgram *d)
 {
 	struct nat *t = arg;
 
-	(void)data;
-	(void)len;
-	(void)ecn;
-	if (from == CLI && t->port_be != 0)
-		path->local.port_be = t->port_be;
-	if (from == SRV) {
-		if (t->mute && path->remote.port_be == t->port_be)
+	if (d->from == CLI && t->port_be != 0)
+		d->path->local.port_be = t->port_be;
+	if (d->from == SRV) {
+		if (t->mute && d->path->remote.port_be == t->port_be)
 			return false;
-		path->remote.port_be = t->own_be;
+		d->path->remote.port_be = t->own_be;
 	}
 	return true;
 }
@@ -437,37 +431,6 @@ without_a_ticket_there_is_no_early_data_and_none_is_rejected(void)
 }
 
 static void
-early_data_that_the_server_did_not_take_is_reported_right_behind_connected(void)
-{
-	struct ep_net *n = ep_net_new();
-	struct plx_conn_id c[2];
-	uint32_t at;
-
-	/* TLS makes no 0-RTT keys yet: the two marks it would leave are set by hand, so this
-	 * shows the events, not the row. */
-	ep_net_start(n);
-	c[0] = ep_net_connect(n, "server.example");
-	c[1] = ep_net_connect(n, "server.example");
-	n->ep[CLI]->q->conns[plx_conn_id_slot(c[0])].early = true;
-	n->ep[CLI]->q->conns[plx_conn_id_slot(c[1])].early = true;
-	n->ep[CLI]->q->conns[plx_conn_id_slot(c[1])].early_ok = true;
-	ep_net_for(n, SEC);
-	CU_ASSERT_EQUAL(ep_cnt(n, CLI, PLX_EP_CONNECTED), 2);
-	CU_ASSERT_EQUAL(ep_cnt(n, CLI, PLX_EP_ZERO_RTT_REJECTED), 1);
-	CU_ASSERT_EQUAL(ep_last(n, CLI, PLX_EP_ZERO_RTT_REJECTED)->ev.conn.v, c[0].v);
-	at = ep_first(n, CLI, PLX_EP_ZERO_RTT_REJECTED);
-	CU_ASSERT_EQUAL(n->log[CLI].e[at - 1].ev.type, PLX_EP_CONNECTED);
-	CU_ASSERT_EQUAL(n->log[CLI].e[at - 1].ev.conn.v, c[0].v);
-	CU_ASSERT_TRUE(plx_endpoint_has_0rtt(n->ep[CLI], c[0]));
-	CU_ASSERT_FALSE(plx_endpoint_accepted_0rtt(n->ep[CLI], c[0]));
-	CU_ASSERT_TRUE(plx_endpoint_accepted_0rtt(n->ep[CLI], c[1]));
-	/* They answer while the connection drains. */
-	plx_endpoint_close(n->ep[CLI], c[1], 0, NULL);
-	CU_ASSERT_TRUE(plx_endpoint_has_0rtt(n->ep[CLI], c[1]));
-	ep_net_free(n);
-}
-
-static void
 connections_of_one_endpoint_end_one_by_one(void)
 {
 	struct ep_net *n = ep_net_new();
@@ -511,7 +474,6 @@ main(void)
 	        T(with_migration_off_a_new_address_is_never_reported_and_its_packets_are_dropped),
 	        T(statistics_say_which_numbers_they_have),
 	        T(without_a_ticket_there_is_no_early_data_and_none_is_rejected),
-	        T(early_data_that_the_server_did_not_take_is_reported_right_behind_connected),
 	        T(connections_of_one_endpoint_end_one_by_one),
 	        CU_TEST_INFO_NULL,
 	};

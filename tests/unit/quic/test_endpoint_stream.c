@@ -260,16 +260,11 @@ finish_is_reported_once_when_all_is_acknowledged(void)
 
 /* Nothing that the client sends arrives while the flag is set. */
 static bool
-mute_client(void *arg, int from, uint8_t *data, uint32_t *len, struct plx_path *path,
-            uint8_t *ecn)
+mute_client(void *arg, struct ep_dgram *d)
 {
 	const bool *mute = arg;
 
-	(void)data;
-	(void)len;
-	(void)path;
-	(void)ecn;
-	return from != CLI || !*mute;
+	return d->from != CLI || !*mute;
 }
 
 static void
@@ -301,16 +296,11 @@ an_end_that_was_lost_is_not_finished_by_the_bytes_before_it(void)
 
 /* One in five datagrams is lost, both ways. */
 static bool
-lossy(void *arg, int from, uint8_t *data, uint32_t *len, struct plx_path *path,
-      uint8_t *ecn)
+lossy(void *arg, struct ep_dgram *d)
 {
 	struct plx_rand *r = arg;
 
-	(void)from;
-	(void)data;
-	(void)len;
-	(void)path;
-	(void)ecn;
+	(void)d;
 	return plx_rand_below(r, 5) != 0;
 }
 

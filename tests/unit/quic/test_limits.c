@@ -1,31 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "plx_pair.h"
+#include "plx_pair_test.h"
 #include "plx_quic_pvt.h"
-#include "plx_test.h"
-
-#define SEC PLX_NS_PER_S
-#define MIB (UINT64_C(1) << 20)
-
-static struct plx_pair *
-pair(const struct plx_pair_cfg *cfg)
-{
-	struct plx_pair *p = NULL;
-
-	CU_ASSERT_EQUAL_FATAL(plx_pair_new(&p, cfg), 0);
-	return p;
-}
-
-static uint64_t
-count(struct plx_pair *p, enum plx_pair_side s, enum plx_count c)
-{
-	return plx_obs_get(p->end[s].obs, c);
-}
-
-static uint64_t
-drops(struct plx_pair *p, enum plx_pair_side s, enum plx_drop d)
-{
-	return plx_obs_get_drop(p->end[s].obs, d);
-}
 
 static void
 a_thousand_short_connections_give_back_slots_and_memory(void)
@@ -59,16 +34,14 @@ a_thousand_short_connections_give_back_slots_and_memory(void)
 
 /* A link that takes no more than 1300 bytes, and a router that says so. */
 static bool
-narrow_link(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-            uint16_t *len, struct plx_path *path)
+narrow_link(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	unsigned *lost = arg;
 
-	(void)pkt;
-	if (from != PLX_PAIR_SERVER || *len <= 1300)
+	if (pkt->from != PLX_PAIR_SERVER || pkt->len <= 1300)
 		return true;
 	if (++*lost > 1)
-		plx_quic_too_big(p->end[PLX_PAIR_SERVER].quic, path, 1300, p->now);
+		plx_quic_too_big(p->end[PLX_PAIR_SERVER].quic, pkt->path, 1300, p->now);
 	return false;
 }
 
@@ -288,13 +261,11 @@ datagrams_arrive_where_they_are_configured(void)
 }
 
 static bool
-flip_and_copy(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-              uint16_t *len, struct plx_path *path)
+flip_and_copy(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
-	(void)path;
-	if (from == PLX_PAIR_CLIENT && p->end[0].app.established > 0) {
-		memcpy(arg, pkt, *len);
-		pkt[*len - 1] ^= 1;
+	if (pkt->from == PLX_PAIR_CLIENT && p->end[0].app.established > 0) {
+		memcpy(arg, pkt->data, pkt->len);
+		pkt->data[pkt->len - 1] ^= 1;
 	}
 	return true;
 }

@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "plx_pair.h"
+#include "plx_pair_test.h"
 #include "plx_quic_pvt.h"
-#include "plx_test.h"
-
-#define SEC PLX_NS_PER_S
-#define MIB (UINT64_C(1) << 20)
-
-static struct plx_pair *
-pair(const struct plx_pair_cfg *cfg)
-{
-	struct plx_pair *p = NULL;
-
-	CU_ASSERT_EQUAL_FATAL(plx_pair_new(&p, cfg), 0);
-	return p;
-}
-
-static uint64_t
-count(struct plx_pair *p, enum plx_pair_side s, enum plx_count c)
-{
-	return plx_obs_get(p->end[s].obs, c);
-}
 
 static void
 a_mebibyte_goes_both_ways_and_both_sides_close(void)
@@ -257,6 +238,7 @@ static const struct {
 static void
 stop_sending_is_found_behind_any_frame_and_in_no_noise(void)
 {
+	static const uint8_t stop[] = {0x05, 4, 0x41, 0x02};
 	struct plx_pair_cfg cfg;
 	struct plx_quic *q;
 	struct plx_pair *p;
@@ -274,9 +256,9 @@ stop_sending_is_found_behind_any_frame_and_in_no_noise(void)
 		size_t n = frames[i].len;
 
 		memcpy(pkt, frames[i].bytes, n);
-		memcpy(pkt + n, "\5\4\x41\2", 4);
+		memcpy(pkt + n, stop, sizeof(stop));
 		q->stop_cnt = 0;
-		plx_stop_scan(q, pkt, n + 4);
+		plx_stop_scan(q, pkt, n + sizeof(stop));
 		CU_ASSERT_EQUAL(q->stop_cnt, 1);
 		CU_ASSERT_EQUAL(q->stop[0].stream_id, 4);
 		CU_ASSERT_EQUAL(q->stop[0].code, 0x102);
@@ -406,15 +388,11 @@ a_certificate_for_another_name_fails_the_dial(void)
 }
 
 static bool
-drop_all(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-         uint16_t *len, struct plx_path *path)
+drop_all(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	(void)arg;
 	(void)p;
-	(void)from;
 	(void)pkt;
-	(void)len;
-	(void)path;
 	return false;
 }
 
@@ -436,22 +414,52 @@ a_peer_that_never_answers_ends_the_dial_once_and_in_time(void)
 	CU_ASSERT_EQUAL(p->end[1].app.why.by, PLX_CLOSE_HANDSHAKE_TIMEOUT);
 	CU_ASSERT_EQUAL(p->now - start, 10 * SEC);
 	CU_ASSERT_TRUE(p->end[1].tx_pkts > 1);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_idle, 1));
 	CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[1].quic), 0);
 	CU_ASSERT_EQUAL(plx_quic_deadline(p->end[1].quic), PLX_TIME_NEVER);
 	plx_pair_free(p);
 }
 
+/* Of the client only the first flight arrives, with the token of a Retry. */
+static bool
+drop_finished(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
+{
+	(void)arg;
+	return pkt->from == PLX_PAIR_SERVER || p->end[PLX_PAIR_SERVER].tx_pkts <= 1;
+}
+
+static void
+a_handshake_that_took_too_long_is_closed_with_application_error(void)
+{
+	const struct plx_close_info *why;
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S2-33");
+	plx_pair_cfg_init(&cfg);
+	cfg.tap = drop_finished;
+	/* An address that is validated: the close may be sent whatever was sent before. */
+	cfg.quic[PLX_PAIR_SERVER].retry = PLX_RETRY_ON;
+	cfg.quic[PLX_PAIR_SERVER].handshake_timeout_ms = 3000;
+	p = pair(&cfg);
+	why = &p->end[PLX_PAIR_CLIENT].app.why;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_client_over, 5 * SEC));
+	CU_ASSERT_EQUAL(why->by, PLX_CLOSE_PEER_TRANSPORT);
+	CU_ASSERT_EQUAL(why->code, 0x0c);
+	CU_ASSERT_FALSE(why->is_app);
+	CU_ASSERT_EQUAL(why->reason_len, 0);
+	CU_ASSERT_EQUAL(p->end[PLX_PAIR_SERVER].app.established, 0);
+	plx_pair_free(p);
+}
+
 /* The server's packets arrive nowhere. */
 static bool
-drop_server(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt,
-            uint16_t *len, struct plx_path *path)
+drop_server(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	(void)arg;
 	(void)p;
-	(void)pkt;
-	(void)len;
-	(void)path;
-	return from == PLX_PAIR_CLIENT;
+	return pkt->from == PLX_PAIR_CLIENT;
 }
 
 static void
@@ -467,7 +475,8 @@ a_half_open_handshake_ends_by_its_timeout_on_the_server_too(void)
 	plx_pair_dial(p, true, NULL);
 	plx_pair_run(p, NULL, 5 * SEC);
 	CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[0].quic), 1);
-	plx_pair_run(p, NULL, 6 * SEC);
+	/* The client's own timeout comes first, and its word is kept in mind for 3 PTO. */
+	plx_pair_run(p, NULL, 20 * SEC);
 	CU_ASSERT_EQUAL(plx_quic_conn_cnt(p->end[0].quic), 0);
 	CU_ASSERT_EQUAL(p->end[0].quic->half_open, 0);
 	CU_ASSERT_EQUAL(p->end[0].app.established, 0);
@@ -640,6 +649,8 @@ main(void)
 	         a_certificate_for_another_name_fails_the_dial},
 	        {"a peer that never answers ends the dial once and in time",
 	         a_peer_that_never_answers_ends_the_dial_once_and_in_time},
+	        {"a handshake that took too long is closed with APPLICATION_ERROR",
+	         a_handshake_that_took_too_long_is_closed_with_application_error},
 	        {"a half-open handshake ends by its timeout on the server too",
 	         a_half_open_handshake_ends_by_its_timeout_on_the_server_too},
 	        {"silence ends the connection on both sides without a packet",

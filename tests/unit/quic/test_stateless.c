@@ -17,28 +17,28 @@ struct tap {
 };
 
 static bool
-tap(void *arg, struct plx_pair *p, enum plx_pair_side from, uint8_t *pkt, uint16_t *len,
-    struct plx_path *path)
+tap(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
 {
 	struct tap *t = arg;
+	uint8_t *b = pkt->data;
 
-	t->cnt[from]++;
-	t->bytes[from] += *len;
-	t->last_len[from] = *len;
-	memcpy(t->last[from], pkt, *len);
-	if (t->mute && from == PLX_PAIR_SERVER)
+	t->cnt[pkt->from]++;
+	t->bytes[pkt->from] += pkt->len;
+	t->last_len[pkt->from] = pkt->len;
+	memcpy(t->last[pkt->from], b, pkt->len);
+	if (t->mute && pkt->from == PLX_PAIR_SERVER)
 		return false;
-	if (t->flip_token && from == PLX_PAIR_CLIENT && t->cnt[from] == 2)
-		pkt[6 + pkt[5] + 1 + pkt[6 + pkt[5]] + 2 + 20] ^= 1; /* inside the token */
-	if (t->answer_vn && from == PLX_PAIR_CLIENT) {
+	if (t->flip_token && pkt->from == PLX_PAIR_CLIENT && t->cnt[pkt->from] == 2)
+		b[6 + b[5] + 1 + b[6 + b[5]] + 2 + 20] ^= 1; /* inside the token */
+	if (t->answer_vn && pkt->from == PLX_PAIR_CLIENT) {
 		uint32_t sv[] = {0x0a0a0a0a, 0xff00001d};
-		const uint8_t *dcid = pkt + 6, *scid = pkt + 7 + pkt[5];
-		struct plx_path back = {path->remote, path->local};
+		const uint8_t *dcid = b + 6, *scid = b + 7 + b[5];
+		struct plx_path back = {pkt->path->remote, pkt->path->local};
 		uint8_t vn[600];
 		ngtcp2_ssize n;
 
 		n = ngtcp2_pkt_write_version_negotiation(vn, sizeof(vn), 0, scid, scid[-1],
-		                                         dcid, pkt[5], sv, 2);
+		                                         dcid, b[5], sv, 2);
 		p->cfg.tap = NULL;
 		plx_pair_send(p, PLX_PAIR_SERVER, &back, vn, (uint16_t)n);
 		p->cfg.tap = tap;

@@ -87,6 +87,60 @@ the_states_follow_the_drawing(void)
 	plx_pair_free(p);
 }
 
+/* Two connections of one endpoint on the worker's ports 0 and 1, downloading. */
+static void
+only_connections_on_the_port_without_a_link_wait(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p = NULL;
+	struct plx_conn *c[2];
+	struct plx_conn_id id;
+	struct plx_quic *q;
+	uint64_t end;
+
+	PLX_COVERS("F1");
+	plx_pair_cfg_init(&cfg);
+	CU_ASSERT_EQUAL_FATAL(plx_pair_new(&p, &cfg), 0);
+	p->end[PLX_PAIR_CLIENT].app.streams = 1;
+	p->end[PLX_PAIR_CLIENT].app.up = UINT64_C(1) << 40;
+	q = p->end[PLX_PAIR_CLIENT].quic;
+	for (uint8_t i = 0; i < 2; i++) {
+		uint64_t up = p->end[PLX_PAIR_CLIENT].app.established;
+
+		CU_ASSERT_EQUAL_FATAL(plx_pair_dial(p, false, &id), 0);
+		c[i] = plx_quic_find(q, id);
+		c[i]->path[0].tx.port = (uint8_t)(i + 1);
+		end = p->now + PLX_NS_PER_S;
+		while (p->end[PLX_PAIR_CLIENT].app.established == up && p->now < end)
+			plx_pair_step(p);
+	}
+	/* Neither port is every port: a connection that knows none goes on. */
+	plx_quic_set_down(q, 1 << 1, false, p->now);
+	for (end = p->now + PLX_NS_PER_S; p->now < end;)
+		plx_pair_step(p);
+	CU_ASSERT_FALSE(c[0]->held);
+	CU_ASSERT_TRUE(c[1]->held);
+	CU_ASSERT_EQUAL(plx_obs_get(p->end[PLX_PAIR_CLIENT].obs, PLX_COUNT_conns_held), 1);
+	/* The other one: the first is back, and was not told to wait twice. */
+	plx_quic_set_down(q, 1 << 0, false, p->now);
+	CU_ASSERT_TRUE(plx_quic_deadline(q) <= p->now);
+	for (end = p->now + PLX_NS_PER_S; p->now < end;)
+		plx_pair_step(p);
+	CU_ASSERT_TRUE(c[0]->held);
+	CU_ASSERT_FALSE(c[1]->held);
+	c[1]->path[0].tx.port = 0;
+	plx_quic_set_down(q, 3, true, p->now);
+	for (end = p->now + PLX_NS_PER_S; p->now < end;)
+		plx_pair_step(p);
+	CU_ASSERT_TRUE(c[0]->held && c[1]->held);
+	plx_quic_set_down(q, 0, false, p->now);
+	for (end = p->now + PLX_NS_PER_S; p->now < end;)
+		plx_pair_step(p);
+	CU_ASSERT_FALSE(c[0]->held || c[1]->held);
+	CU_ASSERT_EQUAL(p->end[PLX_PAIR_CLIENT].app.closed, 0);
+	plx_pair_free(p);
+}
+
 int
 main(void)
 {
@@ -94,6 +148,8 @@ main(void)
 	        {"the deadline is the smallest, whatever is set and cleared",
 	         the_deadline_is_the_smallest_whatever_is_set_and_cleared},
 	        {"the states follow the drawing", the_states_follow_the_drawing},
+	        {"only connections on the port without a link wait",
+	         only_connections_on_the_port_without_a_link_wait},
 	        CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -253,17 +253,22 @@ each_bad_file_is_named_with_its_fault(void)
 }
 
 static void
-a_shared_ticket_key_is_taken(void)
+tickets_are_one_unless_told_otherwise(void)
 {
-	uint8_t key[PLX_TLS_TICKET_KEY_LEN] = {1, 2, 3}, got[PLX_TLS_TICKET_KEY_LEN];
-	struct plx_tls_cfg cfg = {
-	        .server = true, .cert_pem = cert_a, .key_pem = key_a, .ticket_key = key};
+	struct plx_tls_cfg cfg = {.server = true, .cert_pem = cert_a, .key_pem = key_a};
 	struct plx_tls *t;
 	char err[256];
 
 	CU_ASSERT_EQUAL_FATAL(plx_tls_new(&t, &cfg, err, sizeof(err)), 0);
-	CU_ASSERT_EQUAL(SSL_CTX_get_tlsext_ticket_keys(t->ctx, got, sizeof(got)), 1);
-	CU_ASSERT_EQUAL(memcmp(key, got, sizeof(key)), 0);
+	CU_ASSERT_EQUAL(SSL_CTX_get_num_tickets(t->ctx), 1);
+	plx_tls_free(t);
+	cfg.tickets = 3;
+	CU_ASSERT_EQUAL_FATAL(plx_tls_new(&t, &cfg, err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(SSL_CTX_get_num_tickets(t->ctx), 3);
+	plx_tls_free(t);
+	cfg.no_tickets = true;
+	CU_ASSERT_EQUAL_FATAL(plx_tls_new(&t, &cfg, err, sizeof(err)), 0);
+	CU_ASSERT_EQUAL(SSL_CTX_get_num_tickets(t->ctx), 0);
 	plx_tls_free(t);
 }
 
@@ -306,7 +311,8 @@ main(void)
 	         a_key_of_another_certificate_is_refused},
 	        {"each bad file is named with its fault",
 	         each_bad_file_is_named_with_its_fault},
-	        {"a shared ticket key is taken", a_shared_ticket_key_is_taken},
+	        {"tickets are one unless told otherwise",
+	         tickets_are_one_unless_told_otherwise},
 	        {"names that TLS does not know are refused",
 	         names_that_tls_does_not_know_are_refused},
 	        CU_TEST_INFO_NULL,

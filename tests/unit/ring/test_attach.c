@@ -160,8 +160,10 @@ test_returns(void)
 	for (uint32_t i = 0; i < n; i++)
 		plx_rbuf_release(a, held[i]);
 	while ((m = plx_pair_returns(plx_attach_pair(a, 0), got, 64)) > 0)
-		for (uint32_t i = 0; i < m; i++)
+		for (uint32_t i = 0; i < m; i++) {
+			CU_ASSERT_FATAL(back < n);
 			CU_ASSERT_PTR_EQUAL(got[i], held[back++]);
+		}
 	CU_ASSERT_EQUAL(back, n);
 	plx_attach_free(a);
 	fix_fini(&f);
@@ -292,6 +294,37 @@ test_wait(void)
 	fix_fini(&f);
 }
 
+struct counted {
+	struct plx_call call;
+	uint32_t calls;
+};
+
+static void
+count_call(struct plx_call *call, struct plx_conn *c)
+{
+	CU_ASSERT_PTR_NULL(c);
+	((struct counted *)call)->calls++;
+}
+
+static void
+test_left_over(void)
+{
+	struct counted k = {.call.fn = count_call};
+	struct plx_cmd call = cmd_of(PLX_CMD_CALL, 0, 0),
+	               msg = cmd_of(PLX_CMD_H3_REQUEST, 0, 0);
+	struct plx_attach *a;
+
+	PLX_COVERS("S2-45");
+	CU_ASSERT_EQUAL_FATAL(plx_attach_new(&a, PREFIX, 6, 1, DEPTH, 100, -1), 0);
+	call.ptr = &k.call;
+	msg.ptr = malloc(sizeof(struct plx_h3_msg));
+	CU_ASSERT_EQUAL(plx_cmd_put(a, 0, &call), 0);
+	CU_ASSERT_EQUAL(plx_cmd_put(a, 0, &msg), 0);
+	CU_ASSERT_EQUAL(k.calls, 0);
+	plx_attach_free(a); /* the sanitizer build sees whether the message was freed */
+	CU_ASSERT_EQUAL(k.calls, 1);
+}
+
 static CU_TestInfo tests[] = {
         {"attachments are made and freed again, names are unique", test_life},
         {"what cannot be made is refused and leaves nothing behind", test_refused},
@@ -305,6 +338,7 @@ static CU_TestInfo tests[] = {
         {"workers are asked in rotation", test_rotation},
         {"waiting ends by timeout, wake-up and event, also in a foreign epoll set",
          test_wait},
+        {"what no worker came to is ended with the rings", test_left_over},
         CU_TEST_INFO_NULL,
 };
 

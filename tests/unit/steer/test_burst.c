@@ -189,7 +189,7 @@ test_a_first_packet_has_one_owner_that_all_workers_agree_on(void)
 	struct plx_rand r;
 	uint8_t p[128];
 
-	for (uint8_t w = 0; w < N; w++) {
+	for (unsigned w = 0; w < N; w++) {
 		const struct plx_steer_cfg cfg = steer_cfg(w, N);
 
 		st[w] = steer_make(&cfg, NULL);
@@ -201,7 +201,7 @@ test_a_first_packet_has_one_owner_that_all_workers_agree_on(void)
 		struct plx_dgram dg[N];
 
 		plx_rand_bytes(&r, id, len);
-		for (uint8_t w = 0; w < N; w++) {
+		for (unsigned w = 0; w < N; w++) {
 			dg[w] = steer_one(st[w], p, long_packet(p, INITIAL, V1, id, len, 5),
 			                  0);
 			if (dg[w].verdict == PLX_VERDICT_NEW) {
@@ -211,7 +211,7 @@ test_a_first_packet_has_one_owner_that_all_workers_agree_on(void)
 		}
 		CU_ASSERT_EQUAL_FATAL(here, 1);
 		owned[owner]++;
-		for (uint8_t w = 0; w < N; w++) {
+		for (unsigned w = 0; w < N; w++) {
 			if (w == owner)
 				continue;
 			CU_ASSERT_EQUAL(dg[w].verdict, PLX_VERDICT_OTHER);
@@ -221,7 +221,7 @@ test_a_first_packet_has_one_owner_that_all_workers_agree_on(void)
 		dg[0] = steer_one(st[0], p, long_packet(p, INITIAL, V1, id, len, 5), 1);
 		CU_ASSERT_EQUAL(dg[0].verdict, PLX_VERDICT_NEW);
 	}
-	for (uint8_t w = 0; w < N; w++) {
+	for (unsigned w = 0; w < N; w++) {
 		CU_ASSERT(owned[w] > IDS / N / 2 && owned[w] < IDS / N * 2);
 		steer_drop(st[w]);
 	}

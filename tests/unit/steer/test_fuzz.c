@@ -106,7 +106,7 @@ test_a_million_datagrams_each_get_one_verdict(void)
 	PLX_COVERS("A8");
 	printf("seed %d ", SEED);
 	plx_rand_seed(&s.r, SEED);
-	for (uint8_t w = 0; w < WORKERS; w++) {
+	for (unsigned w = 0; w < WORKERS; w++) {
 		struct plx_steer_cfg cfg = steer_cfg(w, WORKERS);
 
 		cfg.portable = w == 2;
@@ -148,7 +148,7 @@ test_a_million_datagrams_each_get_one_verdict(void)
 	/* The stories are not all the same one. */
 	for (unsigned v = PLX_VERDICT_CONN; v < PLX_VERDICT_CNT; v++)
 		CU_ASSERT(s.verdict_cnt[v] > DATAGRAMS / 100);
-	for (uint8_t w = 0; w < WORKERS; w++)
+	for (unsigned w = 0; w < WORKERS; w++)
 		steer_drop(s.st[w]);
 }
 

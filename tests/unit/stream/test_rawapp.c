@@ -707,7 +707,55 @@ test_shortage(void)
 	shortage(PLX_PAIR_CLIENT);
 }
 
+/* A call as an application sends it. */
+struct asked {
+	struct plx_call call;
+	uint32_t calls, without;
+	struct plx_socket_stats stats;
+};
+
+static void
+take_stats(struct plx_call *call, struct plx_conn *c)
+{
+	struct asked *a = (struct asked *)call;
+
+	a->calls++;
+	if (c != NULL)
+		plx_conn_get_stats(c, &a->stats);
+	else
+		a->without++;
+}
+
+static void
+test_call(void)
+{
+	struct asked a = {.call.fn = take_stats};
+	struct plx_pair_cfg cfg;
+
+	PLX_COVERS("S2-44", "S2-45", "S2-46");
+	plx_pair_cfg_init(&cfg);
+	start_up(&cfg, 1 << 20);
+	CU_ASSERT_EQUAL(cmd(CLI, (struct plx_cmd){.type = PLX_CMD_CALL, .ptr = &a.call}),
+	                0);
+	CU_ASSERT_EQUAL(a.calls, 1);
+	CU_ASSERT_EQUAL(a.without, 0);
+	CU_ASSERT_TRUE(a.stats.val[PLX_SOCKET_packets_sent] > 0);
+	CU_ASSERT_EQUAL(cmd(CLI, (struct plx_cmd){.type = PLX_CMD_CALL}), PLX_E_INVAL);
+	/* Nothing needs to be open for the close, and a call behind it finds nobody. */
+	CU_ASSERT_EQUAL(cmd(CLI, (struct plx_cmd){.type = PLX_CMD_CLOSE, .code = 77}), 0);
+	CU_ASSERT_TRUE(run(both_closed));
+	CU_ASSERT_EQUAL(SRV->close_code, 77);
+	CU_ASSERT_EQUAL(cmd(CLI, (struct plx_cmd){.type = PLX_CMD_CALL, .ptr = &a.call}),
+	                PLX_E_STALE);
+	CU_ASSERT_EQUAL(a.calls, 2);
+	CU_ASSERT_EQUAL(a.without, 1);
+	app_turn(CLI);
+	CU_ASSERT_EQUAL(CLI->failed, 2);
+	finish();
+}
+
 static CU_TestInfo tests[] = {
+        {"a call reaches the connection once, or says that it is gone", test_call},
         {"bytes cross both ways, events come in the order promised", test_transfer},
         {"the same over a link that loses, repeats and reorders", test_lossy},
         {"the same with one event of room and hardly a buffer", test_narrow},

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,11 +160,44 @@ test_sanitizer(void)
 }
 #endif
 
+#ifndef PLX_SANITIZE
+static long
+faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_minflt;
+}
+
+/* Receiving is when the pages would be missed. */
+static void
+test_pages_are_there(void)
+{
+	struct plx_rbufpool *p;
+	struct plx_rbuf *b;
+	long before;
+
+	CU_ASSERT_EQUAL_FATAL(plx_rbufpool_new(&p, 4 << 20, -1, 0), 0);
+	faults(); /* maps what it needs itself */
+	before = faults();
+	while ((b = plx_rbuf_take(p, PLX_RBUF_LARGE)) != NULL)
+		memset(plx_rbuf_room(b), 1, plx_rbuf_cap(b));
+	while ((b = plx_rbuf_take(p, 1)) != NULL)
+		memset(plx_rbuf_room(b), 1, plx_rbuf_cap(b));
+	CU_ASSERT_EQUAL(faults() - before, 0);
+	plx_rbufpool_free(p);
+}
+#endif
+
 static CU_TestInfo tests[] = {
         {"a buffer has room for what was asked, in two classes", test_classes},
         {"every buffer can be taken, none overlaps, all come back", test_exhaustion},
         {"memory for less than a few buffers is refused", test_too_small},
         {"a buffer given back twice or altered ends the process", test_bugs},
+#ifndef PLX_SANITIZE
+        {"no page fault waits for who receives", test_pages_are_there},
+#endif
 #ifdef PLX_ASAN
         {"reading behind a lent buffer, or a freed one, is reported", test_sanitizer},
 #endif

@@ -5,6 +5,7 @@
 #include "plx_test.h"
 
 #define POOL_SZ (64 << 10) /* the least: 8 small, 3 large buffers */
+#define BUFS    (8 + 3)
 #define CONN    ((struct plx_conn_id){77})
 
 static struct plx_rbufpool *pool;
@@ -57,6 +58,17 @@ stream_init(struct stream *s, uint64_t no)
 	memset(s, 0, sizeof(*s));
 	s->no = no;
 	plx_recvq_init(&s->q, &side, refilled);
+}
+
+/* All that the pool has. */
+static void
+take_all(struct plx_rbuf *held[BUFS])
+{
+	for (uint32_t i = 0; i < BUFS; i++) {
+		held[i] = plx_rbuf_take(pool, 1);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(held[i]);
+	}
+	CU_ASSERT_PTR_NULL(plx_rbuf_take(pool, 1));
 }
 
 static int
@@ -137,14 +149,13 @@ static void
 test_spill(void)
 {
 	struct plx_slab_stats st;
-	struct plx_rbuf *held[64];
+	struct plx_rbuf *held[BUFS];
 	struct stream s;
-	uint32_t n = 0;
+	uint32_t n = BUFS;
 
 	PLX_COVERS("S1-31");
 	stream_init(&s, 8);
-	while ((held[n] = plx_rbuf_take(pool, 1)) != NULL)
-		n++;
+	take_all(held);
 	CU_ASSERT_EQUAL(feed(&s, 50000), 0);
 	CU_ASSERT_EQUAL(feed(&s, 1), 0);
 	CU_ASSERT_EQUAL(plx_recvq_len(&s.q), 50001);
@@ -178,12 +189,11 @@ test_spill(void)
 static void
 test_turns(void)
 {
-	struct plx_rbuf *held[64];
+	struct plx_rbuf *held[BUFS];
 	struct stream s[3];
-	uint32_t n = 0;
+	uint32_t n = BUFS;
 
-	while ((held[n] = plx_rbuf_take(pool, 1)) != NULL)
-		n++;
+	take_all(held);
 	for (uint64_t i = 0; i < 3; i++) {
 		stream_init(&s[i], 4 * i);
 		CU_ASSERT_EQUAL(feed(&s[i], 100000), 0);
@@ -205,13 +215,12 @@ test_turns(void)
 static void
 test_no_memory(void)
 {
-	struct plx_rbuf *held[64];
+	struct plx_rbuf *held[BUFS];
 	struct stream s;
-	uint32_t n = 0;
+	uint32_t n = BUFS;
 
 	stream_init(&s, 0);
-	while ((held[n] = plx_rbuf_take(pool, 1)) != NULL)
-		n++;
+	take_all(held);
 	plx_slab_fail_at(slab, 1);
 	CU_ASSERT_EQUAL(feed(&s, 100), PLX_E_NOMEM);
 	CU_ASSERT_EQUAL(plx_recvq_fini(&s.q), 0);

@@ -13,6 +13,7 @@
 
 #define BODY_SZ      (256 << 10)
 #define WORKERS_MAX  2
+#define CLIENTS_MAX  2
 #define RUN_LIMIT_NS (20 * PLX_NS_PER_S)
 
 struct end {
@@ -22,6 +23,8 @@ struct end {
 
 struct rig {
 	struct plx_sim *sim;
+	struct plx_pio_ops ops; /* of the client's port, with any_port */
+	bool any_port;
 	struct end server, client;
 	char *cert, *key;
 	uint8_t *body;
@@ -60,7 +63,7 @@ msg(const char *const *nv, uint16_t cnt)
 		abort();
 	m->cnt = cnt;
 	s = (char *)&m->field[cnt];
-	for (uint16_t i = 0; i < cnt; i++) {
+	for (size_t i = 0; i < cnt; i++) {
 		m->field[i].name_len = (uint32_t)strlen(nv[2 * i]);
 		m->field[i].value_len = (uint32_t)strlen(nv[2 * i + 1]);
 		m->field[i].name = memcpy(s, nv[2 * i], m->field[i].name_len);
@@ -210,6 +213,11 @@ make_engine(struct rig *r, struct end *e, bool server, uint16_t workers,
 	for (uint16_t i = 0; i < workers; i++)
 		c.lcore[i] = first_lcore + i;
 	c.pio[0] = plx_sim_port(r->sim, server ? 0 : 1);
+	if (!server && r->any_port) {
+		r->ops = *c.pio[0]->ops;
+		r->ops.pick_port = NULL;
+		c.pio[0]->ops = &r->ops;
+	}
 	c.port_cnt = 1;
 	c.net[0].addr[0].addr.family = PLX_FAMILY_IPV4;
 	inet_pton(AF_INET, server ? "192.0.2.1" : "192.0.2.2", c.net[0].addr[0].addr.ip);
@@ -237,28 +245,46 @@ make_engine(struct rig *r, struct end *e, bool server, uint16_t workers,
 	CU_ASSERT_EQUAL_FATAL(plx_engine_start(e->engine, err, sizeof(err)), 0);
 }
 
+struct rig_cfg {
+	uint16_t server_workers, client_workers; /* a queue each */
+	uint8_t server_spread, client_spread;    /* enum plx_sim_spread */
+	bool any_port;                           /* the client's port does not choose */
+	const struct plx_sim_link *link;         /* NULL = nothing happens on it */
+};
+
 static void
-make_rig(struct rig *r, uint16_t server_workers, uint8_t spread,
-         const struct plx_sim_link *link)
+make_rig_as(struct rig *r, const struct rig_cfg *c)
 {
 	struct plx_sim_cfg sc = {.name = "teng",
 	                         .ports = 2,
-	                         .queues = {server_workers, 1},
-	                         .spread = {spread, PLX_SIM_SPREAD_ZERO},
+	                         .queues = {c->server_workers, c->client_workers},
+	                         .spread = {c->server_spread, c->client_spread},
 	                         .seed = 7,
 	                         .ring_cnt = 1024,
 	                         .socket_id = -1};
 
 	memset(r, 0, sizeof(*r));
-	if (link != NULL)
-		sc.to[0] = sc.to[1] = *link;
+	if (c->link != NULL)
+		sc.to[0] = sc.to[1] = *c->link;
+	r->any_port = c->any_port;
 	r->body = malloc(BODY_SZ);
 	memset(r->body, 0xa7, BODY_SZ);
 	CU_ASSERT_EQUAL_FATAL(
 	        plx_tls_self_signed("test.pollux", true, NULL, &r->cert, &r->key), 0);
 	CU_ASSERT_EQUAL_FATAL(plx_sim_new(&r->sim, &sc), 0);
-	make_engine(r, &r->server, true, server_workers, 1);
-	make_engine(r, &r->client, false, 1, 1 + WORKERS_MAX);
+	make_engine(r, &r->server, true, c->server_workers, 1);
+	make_engine(r, &r->client, false, c->client_workers, 1 + WORKERS_MAX);
+}
+
+static void
+make_rig(struct rig *r, uint16_t server_workers, uint8_t spread,
+         const struct plx_sim_link *link)
+{
+	make_rig_as(r, &(struct rig_cfg){.server_workers = server_workers,
+	                                 .client_workers = 1,
+	                                 .server_spread = spread,
+	                                 .client_spread = PLX_SIM_SPREAD_ZERO,
+	                                 .link = link});
 }
 
 static void
@@ -283,7 +309,7 @@ static void
 fetch(struct rig *r, unsigned conns)
 {
 	for (unsigned i = 0; i < conns; i++)
-		dial(r, 0);
+		dial(r, (uint16_t)(i % plx_engine_workers(r->client.engine)));
 	CU_ASSERT_TRUE(run_until(r, &r->ends, conns));
 	CU_ASSERT_EQUAL(r->up, conns);
 	CU_ASSERT_EQUAL(r->accepted, conns);
@@ -314,20 +340,87 @@ static void
 a_packet_on_the_wrong_queue_reaches_the_worker_that_owns_it(void)
 {
 	struct rig r;
-	uint64_t handed, taken;
+	uint64_t handed, taken, end;
 
 	/* Every packet comes to queue 0; half of the connections belong to worker 1. */
 	PLX_COVERS("S3-X9");
 	make_rig(&r, 2, PLX_SIM_SPREAD_ZERO, NULL);
 	fetch(&r, 16);
-	handed = plx_engine_count(r.server.engine, PLX_COUNT_handover_out);
-	taken = plx_engine_count(r.server.engine, PLX_COUNT_handover_in);
+	/* Late acknowledgements may still be on their way from one to the other. */
+	end = now_ns() + RUN_LIMIT_NS;
+	do {
+		handed = plx_engine_count(r.server.engine, PLX_COUNT_handover_out);
+		taken = plx_engine_count(r.server.engine, PLX_COUNT_handover_in);
+	} while (handed != taken && now_ns() < end);
 	CU_ASSERT_TRUE(handed > 0);
 	CU_ASSERT_EQUAL(handed, taken);
 	for (uint16_t w = 0; w < 2; w++)
 		CU_ASSERT_TRUE(
 		        plx_obs_get(plx_worker_obs(plx_engine_worker(r.server.engine, w)),
 		                    PLX_COUNT_conns_accepted) > 0);
+	free_rig(&r);
+}
+
+/* @return datagrams that the client's workers handed to each other */
+static uint64_t
+handed_by_client(bool any_port)
+{
+	struct rig r;
+	uint64_t n;
+
+	make_rig_as(&r, &(struct rig_cfg){.server_workers = 1,
+	                                  .client_workers = 2,
+	                                  .client_spread = PLX_SIM_SPREAD_RSS,
+	                                  .any_port = any_port});
+	fetch(&r, 32);
+	for (uint16_t w = 0; w < 2; w++)
+		CU_ASSERT_EQUAL(
+		        plx_obs_get(plx_worker_obs(plx_engine_worker(r.client.engine, w)),
+		                    PLX_COUNT_conns_dialed),
+		        16);
+	n = plx_engine_count(r.client.engine, PLX_COUNT_handover_out);
+	free_rig(&r);
+	return n;
+}
+
+static void
+answers_come_to_the_queue_of_the_worker_that_dialed(void)
+{
+	CU_ASSERT_EQUAL(handed_by_client(false), 0);
+	/* A port that does not choose: about half go the long way, and all arrive. */
+	CU_ASSERT_TRUE(handed_by_client(true) > 0);
+}
+
+static void
+an_engine_sees_a_link_go_and_come_back(void)
+{
+	const struct timespec step = {.tv_nsec = 10 * (long)PLX_NS_PER_MS};
+	struct plx_pio_link link;
+	struct rig r;
+
+	PLX_COVERS("F1");
+	make_rig(&r, 2, PLX_SIM_SPREAD_ZERO, NULL);
+	plx_engine_poll(r.server.engine);
+	CU_ASSERT_EQUAL(plx_engine_link(r.server.engine, 1, &link), PLX_E_NOENT);
+	for (unsigned round = 1; round <= 2; round++) {
+		for (int up = 0; up < 2; up++) {
+			const enum plx_count c =
+			        up ? PLX_COUNT_link_ups : PLX_COUNT_link_downs;
+			uint64_t end = now_ns() + RUN_LIMIT_NS;
+
+			plx_sim_set_carrier(r.sim, 0, up);
+			while (plx_engine_count(r.server.engine, c) < round &&
+			       now_ns() < end) {
+				plx_engine_poll(r.server.engine);
+				nanosleep(&step, NULL);
+			}
+			/* Once, though two workers share the port. */
+			CU_ASSERT_EQUAL(plx_engine_count(r.server.engine, c), round);
+			CU_ASSERT_EQUAL(plx_engine_link(r.server.engine, 0, &link), 0);
+			CU_ASSERT_EQUAL(link.up, up);
+		}
+	}
+	fetch(&r, 4);
 	free_rig(&r);
 }
 
@@ -403,6 +496,10 @@ main(void)
 	         two_engines_live_and_end_twice_in_one_process},
 	        {"a packet on the wrong queue reaches the worker that owns it",
 	         a_packet_on_the_wrong_queue_reaches_the_worker_that_owns_it},
+	        {"answers come to the queue of the worker that dialed",
+	         answers_come_to_the_queue_of_the_worker_that_dialed},
+	        {"an engine sees a link go and come back",
+	         an_engine_sees_a_link_go_and_come_back},
 	        {"a wire that loses and reorders only slows things down",
 	         a_wire_that_loses_and_reorders_only_slows_things_down},
 	        {"a stopped engine says goodbye", a_stopped_engine_says_goodbye},
@@ -416,7 +513,7 @@ main(void)
 	};
 	int rc;
 
-	if (plx_test_eal_lcores("engine", 128, 2 + WORKERS_MAX) != 0)
+	if (plx_test_eal_lcores("engine", 160, 1 + WORKERS_MAX + CLIENTS_MAX) != 0)
 		return EXIT_FAILURE;
 	rc = plx_test_main(suites);
 	rte_eal_cleanup();

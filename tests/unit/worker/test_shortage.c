@@ -8,29 +8,9 @@
 #include <rte_mempool.h>
 
 #include "net/net_rig.h"
-#include "plx_ring.h"
-#include "plx_sim.h"
 #include "plx_test.h"
 #include "plx_test_eal.h"
-#include "plx_testapp.h"
-#include "plx_worker.h"
-
-enum { SERVER = 0, CLIENT = 1, SIDES };
-
-struct rig {
-	struct plx_sim *sim;
-	struct plx_clock clock;
-	struct plx_pio *pio[SIDES];
-	struct plx_neigh *neigh[SIDES];
-	struct plx_worker *w[SIDES];
-	struct plx_testapp app[SIDES];
-	struct plx_proto proto[SIDES];
-	struct plx_net_cfg net[SIDES];
-	struct plx_tls_cfg tls[SIDES];
-	char *cert, *key;
-	uint64_t now;
-	unsigned pool_avail;
-};
+#include "worker/worker_pair.h"
 
 /* A port that takes only part of what it is given: every other burst nothing, else a third. */
 struct mean_port {
@@ -52,195 +32,54 @@ mean_tx(struct plx_pio *p, uint16_t queue, struct rte_mbuf **m, uint16_t cnt)
 }
 
 static void
-make(struct rig *r, uint32_t pool_cnt)
-{
-	struct plx_sim_cfg sc = {.name = "short",
-	                         .ports = 2,
-	                         .seed = 5,
-	                         .pool_cnt = pool_cnt,
-	                         .ring_cnt = 256,
-	                         .socket_id = -1};
-	char err[256];
-
-	memset(r, 0, sizeof(*r));
-	plx_clock_init(&r->clock, PLX_CLOCK_VIRTUAL);
-	r->now = PLX_NS_PER_S;
-	plx_clock_set(&r->clock, r->now);
-	sc.clock = &r->clock;
-	sc.to[SERVER].delay_ns = sc.to[CLIENT].delay_ns = 100000;
-	CU_ASSERT_EQUAL_FATAL(plx_sim_new(&r->sim, &sc), 0);
-	CU_ASSERT_EQUAL_FATAL(plx_tls_self_signed("t", true, NULL, &r->cert, &r->key), 0);
-	r->pool_avail = rte_mempool_avail_count(plx_sim_pool(r->sim));
-	for (int s = 0; s < SIDES; s++) {
-		struct plx_worker_cfg c = {.worker_cnt = 1, .port_cnt = 1, .proto_cnt = 1};
-
-		r->pio[s] = plx_sim_port(r->sim, (uint16_t)s);
-		r->proto[s] = (struct plx_proto){
-		        "t", s == SERVER ? &plx_testapp_server : &plx_testapp_client,
-		        &r->app[s]};
-		r->net[s].addr[0].addr.family = PLX_FAMILY_IPV4;
-		inet_pton(AF_INET, s == SERVER ? "192.0.2.1" : "192.0.2.2",
-		          r->net[s].addr[0].addr.ip);
-		r->net[s].addr[0].prefix_len = 24;
-		r->net[s].addr_cnt = 1;
-		r->net[s].port_be[0] = htons(443);
-		r->net[s].port_cnt = 1;
-		r->net[s].accept_any_port = s == CLIENT;
-		r->net[s].ttl = 64;
-		r->net[s].icmp_rate = 100;
-		CU_ASSERT_EQUAL_FATAL(plx_neigh_new(&r->neigh[s], 64), 0);
-		r->tls[s] = (struct plx_tls_cfg){
-		        .server = s == SERVER, .cert_pem = r->cert, .key_pem = r->key};
-		plx_quic_cfg_init(&c.quic);
-		c.quic.conns_max = 64;
-		c.quic.server = s == SERVER;
-		c.pio[0] = r->pio[s];
-		c.net[0] = &r->net[s];
-		c.neigh[0] = r->neigh[s];
-		c.proto = &r->proto[s];
-		c.clock = PLX_CLOCK_VIRTUAL;
-		c.seed = 3;
-		c.node = -1;
-		c.steer.server_id_len = 2;
-		c.steer.first_local = true;
-		if (s == SERVER)
-			c.tls_server = &r->tls[s];
-		else
-			c.tls_client = &r->tls[s];
-		CU_ASSERT_EQUAL_FATAL(plx_worker_new(&r->w[s], &c, err, sizeof(err)), 0);
-	}
-	r->app[CLIENT].streams = 4;
-	r->app[CLIENT].up = 200000;
-	r->app[CLIENT].down = 1000000;
-}
-
-static void
-turn(struct rig *r)
-{
-	uint64_t next = PLX_TIME_NEVER;
-
-	if (plx_worker_turn(r->w[SERVER], r->now) + plx_worker_turn(r->w[CLIENT], r->now) >
-	    0) {
-		r->now += 10000;
-	} else {
-		uint64_t t = plx_sim_next(r->sim);
-
-		next = t;
-		for (int s = 0; s < SIDES; s++) {
-			t = plx_quic_deadline(plx_worker_quic(r->w[s]));
-			next = t < next ? t : next;
-		}
-		/* Neighbours and pacing have no deadline that is seen here. */
-		r->now = next > r->now && next < r->now + PLX_NS_PER_MS
-		                 ? next
-		                 : r->now + PLX_NS_PER_MS;
-	}
-	plx_clock_set(&r->clock, r->now);
-}
-
-static void
-dial(struct rig *r)
-{
-	struct plx_quic_dial d = {.sni = "t",
-	                          .alpn = "t",
-	                          .on_failed = plx_testapp_failed,
-	                          .on_failed_arg = &r->app[CLIENT]};
-	struct plx_conn_id id;
-
-	d.path.local = r->net[CLIENT].addr[0].addr;
-	d.path.local.port_be = htons(50000);
-	d.path.remote = r->net[SERVER].addr[0].addr;
-	d.path.remote.port_be = htons(443);
-	CU_ASSERT_EQUAL_FATAL(plx_quic_dial(plx_worker_quic(r->w[CLIENT]), &d, r->now, &id),
-	                      0);
-}
-
-static void
-transfer(struct rig *r)
-{
-	uint64_t end = r->now + 300 * PLX_NS_PER_S, want = r->app[CLIENT].streams_done + 4;
-
-	dial(r);
-	while (r->app[CLIENT].streams_done < want && r->app[CLIENT].failed == 0 &&
-	       r->now < end)
-		turn(r);
-	CU_ASSERT_EQUAL(r->app[CLIENT].streams_done, want);
-	CU_ASSERT_EQUAL(r->app[CLIENT].mismatches + r->app[SERVER].mismatches, 0);
-}
-
-static void
-end(struct rig *r)
-{
-	for (int s = 0; s < SIDES; s++) {
-		plx_worker_free(r->w[s]);
-		plx_neigh_free(r->neigh[s]);
-	}
-	for (uint64_t until = r->now + PLX_NS_PER_S; r->now < until;
-	     r->now += PLX_NS_PER_MS) {
-		struct rte_mbuf *m[32];
-
-		/* Frames under way arrive at nobody; they must not be missing from the pool. */
-		plx_clock_set(&r->clock, r->now);
-		for (int s = 0; s < SIDES; s++)
-			rte_pktmbuf_free_bulk(m, plx_pio_rx(r->pio[s], 0, m, 32));
-	}
-	CU_ASSERT_EQUAL(rte_mempool_avail_count(plx_sim_pool(r->sim)), r->pool_avail);
-	for (int s = 0; s < SIDES; s++)
-		r->pio[s]->ops->close(r->pio[s]);
-	plx_sim_free(r->sim);
-	free(r->cert);
-	free(r->key);
-}
-
-static void
 a_pool_that_is_nearly_empty_slows_down_and_recovers(void)
 {
 	struct rte_mbuf *hold[512];
 	unsigned held = 0;
-	struct rig r;
+	struct worker_pair r;
 
 	PLX_COVERS("F2");
-	make(&r, 511);
+	worker_pair_make(&r, &(struct worker_pair_cfg){.name = "short", .pool_cnt = 511});
 	/* Somebody takes nearly all buffers, more than once while data flows. */
-	dial(&r);
+	worker_pair_dial(&r);
 	for (int round = 0; round < 20; round++) {
 		while (held < 512 && rte_mempool_avail_count(plx_sim_pool(r.sim)) > 8 &&
 		       (hold[held] = rte_pktmbuf_alloc(plx_sim_pool(r.sim))) != NULL)
 			held++;
 		for (int i = 0; i < 200; i++)
-			turn(&r);
+			worker_pair_turn(&r);
 		rte_pktmbuf_free_bulk(hold, held);
 		held = 0;
 		for (int i = 0; i < 20; i++)
-			turn(&r);
+			worker_pair_turn(&r);
 	}
 	while (r.app[CLIENT].streams_done < 4 && r.now < 400 * PLX_NS_PER_S)
-		turn(&r);
+		worker_pair_turn(&r);
 	CU_ASSERT_EQUAL(r.app[CLIENT].streams_done, 4);
 	CU_ASSERT_EQUAL(r.app[CLIENT].mismatches + r.app[SERVER].mismatches, 0);
-	transfer(&r);
-	end(&r);
+	worker_pair_transfer(&r);
+	worker_pair_end(&r);
 }
 
 static void
 a_port_that_takes_little_loses_little_and_leaks_nothing(void)
 {
-	struct rig r;
+	struct worker_pair r;
 
 	PLX_COVERS("F3", "S0-46");
-	make(&r, 2047);
+	worker_pair_make(&r, &(struct worker_pair_cfg){.name = "short", .pool_cnt = 2047});
 	mean = (struct mean_port){.real = r.pio[SERVER]->ops, .ops = *r.pio[SERVER]->ops};
 	mean.ops.tx_burst = mean_tx;
 	r.pio[SERVER]->ops = &mean.ops;
-	transfer(&r);
+	worker_pair_transfer(&r);
 	CU_ASSERT_TRUE(mean.refused > 100);
 	r.pio[SERVER]->ops = mean.real;
-	end(&r);
+	worker_pair_end(&r);
 }
 
 /* An Initial of its own connection: half of them belong to worker 1. */
 static struct rte_mbuf *
-first_packet(struct rig *r, uint32_t number)
+first_packet(struct worker_pair *r, uint32_t number)
 {
 	static uint8_t quic[1200] = {0xc0, 0, 0, 0, 1, 8};
 	struct rig_spec spec = {.payload_len = sizeof(quic), .payload = quic};
@@ -264,7 +103,7 @@ a_mailbox_that_is_full_drops_and_counts(void)
 	                         .spread = {PLX_SIM_SPREAD_ZERO, PLX_SIM_SPREAD_ZERO},
 	                         .ring_cnt = 256,
 	                         .socket_id = -1};
-	static struct rig r;
+	static struct worker_pair r;
 	struct plx_worker *w[2];
 	struct plx_mailboxes *boxes;
 	uint64_t put, dropped;
@@ -314,7 +153,7 @@ a_mailbox_that_is_full_drops_and_counts(void)
 		for (unsigned i = 0; i < BURST; i++)
 			m[i] = first_packet(&r, b * BURST + i);
 		CU_ASSERT_EQUAL(r.pio[1]->ops->tx_burst(r.pio[1], 0, m, BURST), BURST);
-		plx_worker_turn(w[0], PLX_NS_PER_S + b * 1000);
+		plx_worker_turn(w[0], PLX_NS_PER_S + b * UINT64_C(1000));
 	}
 	put = plx_obs_get(plx_worker_obs(w[0]), PLX_COUNT_handover_out);
 	dropped = plx_obs_get_drop(plx_worker_obs(w[0]), PLX_DROP_STEER_MAILBOX);
