@@ -4,7 +4,7 @@
  * Memory of a worker: a region from libnuma and mmap, and a slab on top of it.
  *
  * A region is mapped once: hugepages, else transparent ones, else plain, bound to a NUMA node.
- * The slab hands out blocks in size classes (powers of two and the steps half way between, 32 B
+ * The slab hands out blocks in size classes (every 16 B, above 128 B eight in each doubling, 32 B
  * to 64 KiB; larger blocks come straight from the tail of a region) and keeps freed blocks in
  * lists per class, so that what ngtcp2 and nghttp3 allocate while packets flow costs a push and
  * a pop and never the heap (R16). A block:

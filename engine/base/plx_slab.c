@@ -5,8 +5,14 @@
 #include "plx_bug.h"
 #include "plx_mem.h"
 
-#define LG_LEAST   5  /* 32 B */
-#define CLS_CNT    23 /* 32, 48, 64, 96 ... 49152, 65536 */
+/*
+ * Every 16 B up to 128, and from there eight classes in each doubling: 144, 160 ... 256, 288 ...
+ * 65536. Two would waste 10 KiB of each half-open connection, four 2: ngtcp2's largest blocks lie
+ * just above a power of two, and there are few sizes of them.
+ */
+#define CLS_FINE   7 /* 32, 48, 64, 80, 96, 112, 128 */
+#define LG_FINE    7
+#define CLS_CNT    (CLS_FINE + 8 * 9)
 #define CLS_LARGE  CLS_CNT
 #define CLS_MAX_SZ 65536
 /* Larger blocks are cut in this unit, so that a freed one fits the next of about its size. */
@@ -62,18 +68,21 @@ cls_of(size_t sz)
 {
 	unsigned lg;
 
-	if (sz <= UINT64_C(1) << LG_LEAST)
-		return 0;
+	if (sz <= UINT64_C(1) << LG_FINE)
+		return sz <= 32 ? 0 : (uint32_t)(sz - 17) / 16;
 	if (sz > CLS_MAX_SZ)
 		return CLS_LARGE;
 	lg = 63 - (unsigned)__builtin_clzll(sz - 1); /* 2^lg < sz <= 2^(lg + 1) */
-	return 2 * (lg - LG_LEAST) + (sz <= UINT64_C(3) << (lg - 1) ? 1 : 2);
+	return CLS_FINE + 8 * (lg - LG_FINE) + ((uint32_t)((sz - 1) >> (lg - 3)) & 7);
 }
 
 static inline size_t
 cls_sz(uint32_t cls)
 {
-	return (cls & 1 ? UINT64_C(48) : UINT64_C(32)) << (cls / 2);
+	if (cls < CLS_FINE)
+		return 32 + (size_t)16 * cls;
+	cls -= CLS_FINE;
+	return (size_t)(9 + cls % 8) << (LG_FINE - 3 + cls / 8);
 }
 
 /* What a request counts for: its class, or whole units above the classes. */
