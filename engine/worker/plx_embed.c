@@ -28,6 +28,8 @@ plx_embed_turn(struct plx_engine *e, uint16_t worker, struct rte_mbuf **m, uint1
 			return rc;
 		}
 		moved += (uint32_t)rc;
+		if (n == 0)
+			break; /* m may be NULL then */
 		m += n;
 		cnt = (uint16_t)(cnt - n);
 	} while (cnt > 0);

@@ -8,6 +8,8 @@ set -uo pipefail
 
 HERE=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 SECONDS_EACH=60
+STORY_COUNT=10000
+STORY_SEED=1
 TARGETS=()
 
 usage() {
@@ -19,7 +21,12 @@ grows from tests/fuzz/corpus/TARGET; inputs with new coverage are kept in the bu
 used again by the next run. An input that crashes, leaks or takes too long is kept in
 build/asan-fuzz/crashes/TARGET, and the command that repeats it is printed.
 
+sim is no libFuzzer target and runs only when it is named: random stories of two endpoints, each
+from a seed (tests/sim/sim_random.c), on all CPUs. A story that fails prints its seed.
+
   --seconds N  seconds for each target, 1..86400
+  --count N    stories of sim (10000)
+  --seed N     seed of the first one (1)
   --list       the names of the targets
 
 Exit codes: 0 nothing found, 1 an input was found, 2 wrong usage, 130 interrupted.
@@ -47,6 +54,12 @@ while (($#)); do
 		SECONDS_EACH=$2
 		shift
 		;;
+	--count | --seed)
+		[[ ${2:-} =~ ^[0-9]{1,15}$ && ${2:-0} -ge 1 ]] ||
+			fail_usage "$1 wants a number from 1 on, not '${2:-}'"
+		[[ $1 == --seed ]] && STORY_SEED=$2 || STORY_COUNT=$2
+		shift
+		;;
 	-*) fail_usage "unknown argument '$1'" ;;
 	*) TARGETS+=("$1") ;;
 	esac
@@ -58,7 +71,7 @@ for folder in "$HERE"/corpus/*/; do
 	ALL+=("$(basename "$folder")")
 done
 [[ ${TARGETS[0]:-} != --list ]] || {
-	printf '%s\n' "${ALL[@]}"
+	printf '%s\n' "${ALL[@]}" sim
 	exit 0
 }
 ((${#TARGETS[@]})) || TARGETS=("${ALL[@]}")
@@ -66,7 +79,8 @@ done
 BUILD=${POLLUX_BUILD_DIR:?is set by ./dev fuzz}/tests/fuzz
 KEPT=$POLLUX_BUILD_DIR/crashes
 for target in "${TARGETS[@]}"; do
-	[[ -d $HERE/corpus/$target ]] || fail_usage "no target '$target' (there are: ${ALL[*]})"
+	[[ $target != sim ]] || continue
+	[[ -d $HERE/corpus/$target ]] || fail_usage "no target '$target' (there are: ${ALL[*]} sim)"
 	[[ -x $BUILD/fuzz_$target ]] || {
 		echo "fuzz: $BUILD/fuzz_$target was not built" >&2
 		exit 1
@@ -119,8 +133,26 @@ fuzz_one() {
 	return 1
 }
 
+# stories: random simulated stories, which say themselves what went wrong.
+stories() {
+	local rc=0
+	"$POLLUX_BUILD_DIR/tests/sim/sim_random" --seed "$STORY_SEED" --count "$STORY_COUNT" \
+		--jobs "$(nproc)" &
+	CHILD=$!
+	wait "$CHILD" || rc=$?
+	CHILD=
+	((rc == 0)) && return 0
+	echo "fuzz: repeat a story with ./dev shell -- $POLLUX_BUILD_DIR/tests/sim/sim_random" \
+		"--verbose --count 1 --seed SEED"
+	return 1
+}
+
 RC=0
 for target in "${TARGETS[@]}"; do
-	fuzz_one "$target" || RC=1
+	if [[ $target == sim ]]; then
+		stories || RC=1
+	else
+		fuzz_one "$target" || RC=1
+	fi
 done
 exit "$RC"

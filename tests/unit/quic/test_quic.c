@@ -420,6 +420,76 @@ a_peer_that_never_answers_ends_the_dial_once_and_in_time(void)
 	plx_pair_free(p);
 }
 
+/* A server that takes no unidirectional streams, and a client that wants one. */
+static int uni_rc, bidi_rc;
+
+static void
+open_both_kinds(struct plx_conn *c)
+{
+	int64_t id;
+
+	uni_rc = plx_conn_open_stream(c, false, &id);
+	bidi_rc = plx_conn_open_stream(c, true, &id);
+}
+
+static void
+unidirectional_streams_can_be_off(void)
+{
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S0-8");
+	plx_pair_cfg_init(&cfg);
+	for (uint32_t uni = 0; uni < 2; uni++) {
+		cfg.quic[PLX_PAIR_SERVER].max_streams_uni = uni;
+		p = pair(&cfg);
+		p->end[PLX_PAIR_CLIENT].app.on_up = open_both_kinds;
+		plx_pair_dial(p, true, NULL);
+		CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_both_up, SEC));
+		CU_ASSERT_EQUAL(uni_rc, uni == 0 ? PLX_E_STREAM_LIMIT : 0);
+		CU_ASSERT_EQUAL(bidi_rc, 0);
+		plx_pair_free(p);
+	}
+}
+
+/* Counts packets with a short header, and those whose spin bit is set. */
+struct spins {
+	uint64_t shorts, set;
+};
+
+static bool
+count_spins(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
+{
+	struct spins *s = arg;
+
+	(void)p;
+	if ((pkt->data[0] & 0x80) == 0) {
+		s->shorts++;
+		s->set += (pkt->data[0] & 0x20) != 0;
+	}
+	return true;
+}
+
+static void
+the_spin_bit_is_never_set(void)
+{
+	struct spins seen = {0};
+	struct plx_pair_cfg cfg;
+	struct plx_pair *p;
+
+	PLX_COVERS("S0-10");
+	plx_pair_cfg_init(&cfg);
+	cfg.tap = count_spins;
+	cfg.tap_arg = &seen;
+	p = pair(&cfg);
+	p->end[PLX_PAIR_CLIENT].app.up = p->end[PLX_PAIR_CLIENT].app.down = MIB;
+	plx_pair_dial(p, true, NULL);
+	CU_ASSERT_TRUE(plx_pair_run(p, plx_pair_streams_done, 60 * SEC));
+	CU_ASSERT_TRUE(seen.shorts > 1000);
+	CU_ASSERT_EQUAL(seen.set, 0);
+	plx_pair_free(p);
+}
+
 /* Of the client only the first flight arrives, with the token of a Retry. */
 static bool
 drop_finished(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
@@ -636,6 +706,8 @@ main(void)
 	         a_dial_can_be_taken_back_before_it_is_established},
 	        {"an application that refuses closes with internal error",
 	         an_application_that_refuses_closes_with_internal_error},
+	        {"unidirectional streams can be off", unidirectional_streams_can_be_off},
+	        {"the spin bit is never set", the_spin_bit_is_never_set},
 	        {"two endpoints live and die twice in one process",
 	         two_endpoints_live_and_die_twice_in_one_process},
 	        {"what cannot work is refused at the start",
