@@ -50,6 +50,7 @@ FIGURES = (
     ("crypt", {"backend": "evp", "suite": "aes128", "len": "1452"}, "seal_ns",
      "seal 1452 B, AES-128-GCM, EVP", "ns", None),
     ("net", {"case": "rx_steer"}, "ns", "parse + classify", "ns/pkt", ("must", "<=", 25)),
+    ("net", {"case": "rx_steer"}, "med_ns", "  median round, busy neighbours included", "ns/pkt", None),
     ("net", {"case": "rx_steer_live"}, "ns", "  data of live connections only", "ns/pkt",
      ("must", "<=", 25)),
     ("net", {"case": "rx_nocksum"}, "ns", "  parse alone", "ns/pkt", None),
