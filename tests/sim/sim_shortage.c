@@ -3,47 +3,13 @@
  * The n-th allocation fails, n = 1, 2, 3 … until the story passes without one: the connection
  * that it hits may die, the endpoint lives, the next connection works, and nothing leaks.
  */
-#include <openssl/crypto.h>
-
+#include "plx_fuse.h"
 #include "plx_pair.h"
 #include "plx_test.h"
 
 #define STORY_LIMIT_NS (60 * PLX_NS_PER_S)
 /** More allocations than any story makes. */
 #define TRIES_MAX      4000
-
-/* OpenSSL's allocator with a fuse: the n-th request from now fails, once. */
-static uint64_t fuse;
-
-static bool
-blown(void)
-{
-	return fuse > 0 && --fuse == 0;
-}
-
-static void *
-fuse_malloc(size_t sz, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return blown() ? NULL : malloc(sz);
-}
-
-static void *
-fuse_realloc(void *p, size_t sz, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return blown() ? NULL : realloc(p, sz);
-}
-
-static void
-fuse_free(void *p, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(p);
-}
 
 static struct plx_pair *
 make(void)

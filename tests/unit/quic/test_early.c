@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "early_visit.h"
+#include "plx_fuse.h"
 
 /* What is sent with a ticket before the handshake is complete. */
 
@@ -391,39 +392,6 @@ a_connection_that_ends_before_it_began_is_reported_once(void)
 	CU_ASSERT_EQUAL(plx_endpoint_conn_cnt(n->ep[CLI]), 0);
 	CU_ASSERT_EQUAL(plx_endpoint_conn_cnt(n->ep[SRV]), 0);
 	ep_net_free(n);
-}
-
-/* OpenSSL's allocator with a fuse: the n-th request from now fails, once. */
-static uint64_t fuse;
-
-static bool
-blown(void)
-{
-	return fuse > 0 && --fuse == 0;
-}
-
-static void *
-fuse_malloc(size_t sz, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return blown() ? NULL : malloc(sz);
-}
-
-static void *
-fuse_realloc(void *p, size_t sz, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return blown() ? NULL : realloc(p, sz);
-}
-
-static void
-fuse_free(void *p, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(p);
 }
 
 /* A visit with early data, which may end as it likes. */
