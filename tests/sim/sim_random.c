@@ -179,10 +179,31 @@ draw(struct story *s, uint64_t seed)
 	s->cfg.tap_arg = s;
 }
 
+/*
+ * An address that changes right around a blackout: what the client repeats then may be nothing but
+ * NEW_CONNECTION_ID, which moves no path (RFC 9000 section 9.1), docs/limits.md.
+ */
 static bool
-kind(const struct story *s)
+moved_in_the_dark(const struct story *s)
 {
-	return s->amnesia_ns == 0 && s->close_ns == 0 && s->shortage == 0;
+	return s->dark_ns != 0 && s->rebind_ns != 0;
+}
+
+static bool
+is_kind(const struct story *s)
+{
+	return s->amnesia_ns == 0 && s->close_ns == 0 && s->shortage == 0 &&
+	       !moved_in_the_dark(s);
+}
+
+/* The token of a Retry is looked at before the packet's protection is: one bit is enough. */
+static bool
+token_spoiled(const struct story *s, const struct plx_pair *p)
+{
+	const struct plx_close_info *why = &p->end[PLX_PAIR_CLIENT].app.why;
+
+	return p->corrupted > 0 && s->cfg.quic[PLX_PAIR_SERVER].retry != PLX_RETRY_OFF &&
+	       why->by == PLX_CLOSE_PEER_TRANSPORT && why->code == NGTCP2_INVALID_TOKEN;
 }
 
 /* Can fate explain that a connection ended so? */
@@ -195,7 +216,8 @@ explained(const struct story *s, const struct plx_close_info *why)
 		return why->code == CODE || s->shortage != 0;
 	case PLX_CLOSE_IDLE:
 	case PLX_CLOSE_HANDSHAKE_TIMEOUT:
-		return s->amnesia_ns != 0 || s->shortage != 0 || s->close_ns != 0;
+		return s->amnesia_ns != 0 || s->shortage != 0 || s->close_ns != 0 ||
+		       moved_in_the_dark(s);
 	case PLX_CLOSE_STATELESS_RESET:
 		/* The server forgot it, or its goodbye was lost and its slot is free again. */
 		return s->amnesia_ns != 0 || s->shortage != 0 || s->close_ns != 0;
@@ -232,7 +254,9 @@ judge(const struct story *s, struct plx_pair *p)
 	            plx_pair_slab_used(p, PLX_PAIR_CLIENT) !=
 	    0)
 		return "memory is left";
-	if (!kind(s))
+	if (token_spoiled(s, p))
+		return NULL;
+	if (!is_kind(s))
 		return explained(s, &c->why) ? NULL : "an end that nothing explains";
 	if (c->streams_done != all || c->rx_bytes != all * s->down)
 		return "bytes are missing";
