@@ -17,9 +17,15 @@
 #include "plx_pair.h"
 #include "plx_quic_pvt.h"
 
-#define CONNS  1000
-#define TURNS  2000
-#define ROUNDS 5
+#define CONNS     1000
+#define TURNS     2000
+#define ROUNDS    5
+/* In front of each block of the slab; struct plx_slab_stats.used is without it. */
+#define SLAB_HEAD 16
+/* What a slot has in tables: itself, its deadline, four reset tokens, its generation. */
+#define SLOT                                                      \
+	(sizeof(struct plx_conn) + sizeof(struct plx_heap_item) + \
+	 4 * sizeof(struct plx_srt) + 8)
 
 static bool
 lose_all(void *arg, struct plx_pair *p, struct plx_pair_pkt *pkt)
@@ -107,7 +113,8 @@ per_conn(const struct plx_pair *p, size_t heap)
 	struct plx_slab_stats st;
 
 	plx_slab_get_stats(plx_quic_slab(p->end[PLX_PAIR_SERVER].quic), &st);
-	return (double)(heap + st.used) / CONNS + (double)sizeof(struct plx_conn);
+	heap += st.used + (st.allocs - st.frees) * SLAB_HEAD;
+	return (double)heap / CONNS + (double)SLOT;
 }
 
 static double
