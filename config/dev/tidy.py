@@ -86,20 +86,20 @@ def main():
     for config in (".clang-tidy", "tests/.clang-tidy"):
         with open(os.path.join(project, config), "rb") as file:
             salt += file.read()
-    todo = commands(project, build, wanted)
-    if not todo:
+    entries = commands(project, build, wanted)
+    if not entries:
         print("tidy: the build compiles none of the files")
         return 1
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         jobs = [pool.submit(look_at, project, build, salt, path, entry)
-                for path, entry in todo.items()]
+                for path, entry in entries.items()]
         for job in concurrent.futures.as_completed(jobs):
             path, clean, output = job.result()
             if not clean:
                 bad += 1
                 print(f"--- {path}\n{output.rstrip()}", flush=True)
-    unseen = sorted(wanted - todo.keys())
+    unseen = sorted(wanted - entries.keys())
     if unseen:
         print("tidy: not compiled by build/clang, so not looked at: " + " ".join(unseen))
     return 1 if bad else 0
