@@ -188,7 +188,8 @@ worker_on(unsigned lcore, struct plx_engine **engine, uint16_t *number)
 {
 	for (unsigned i = 0; i < tel.cnt; i++) {
 		for (uint16_t n = 0; n < plx_engine_workers(tel.engine[i]); n++) {
-			if (plx_engine_lcore(tel.engine[i], n) != lcore)
+			if (lcore == LCORE_ID_ANY ||
+			    plx_engine_lcore(tel.engine[i], n) != lcore)
 				continue;
 			*engine = tel.engine[i];
 			*number = n;
@@ -213,7 +214,9 @@ list_lcores(struct rte_tel_data *d)
 	pthread_mutex_lock(&tel.lock);
 	for (unsigned i = 0; i < tel.cnt; i++)
 		for (uint16_t n = 0; n < plx_engine_workers(tel.engine[i]); n++)
-			rte_tel_data_add_array_uint(d, plx_engine_lcore(tel.engine[i], n));
+			if (plx_engine_lcore(tel.engine[i], n) != LCORE_ID_ANY)
+				rte_tel_data_add_array_uint(
+				        d, plx_engine_lcore(tel.engine[i], n));
 	pthread_mutex_unlock(&tel.lock);
 	return 0;
 }

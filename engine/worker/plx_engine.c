@@ -415,15 +415,6 @@ plx_engine_port(const struct plx_engine *e, uint16_t port, struct plx_pio_link *
 	return 0;
 }
 
-int
-plx_engine_link(const struct plx_engine *e, uint16_t port, struct plx_pio_link *out)
-{
-	if (port >= e->cfg.port_cnt)
-		return PLX_E_NOENT;
-	*out = e->link[port].now;
-	return 0;
-}
-
 static void
 flush_keylog(struct plx_engine *e)
 {
@@ -512,7 +503,7 @@ plx_engine_name(const struct plx_engine *e)
 unsigned
 plx_engine_lcore(const struct plx_engine *e, uint16_t worker)
 {
-	return e->cfg.lcore[worker];
+	return e->cfg.hosted ? LCORE_ID_ANY : e->cfg.lcore[worker];
 }
 
 struct plx_worker *

@@ -97,18 +97,12 @@ const struct plx_pio *plx_engine_pio(const struct plx_engine *e, uint16_t port)
 /** The port of a hosted engine, NULL of another. */
 struct plx_pio *plx_engine_hostport(struct plx_engine *e) PLX_ANY_THREAD;
 /**
- * plx_engine_link() is the link of a port as plx_engine_poll() last saw it.
- * @return 0, PLX_E_NOENT: no such port. Thread: main. Owns: nothing.
- */
-int plx_engine_link(const struct plx_engine *e, uint16_t port, struct plx_pio_link *out)
-        PLX_ON_MAIN;
-/**
  * plx_engine_port() is a port as plx_engine_poll() last saw it.
  * @return 0, PLX_E_NOENT: no such port. Thread: any while the engine lives. Owns: nothing.
  */
 int plx_engine_port(const struct plx_engine *e, uint16_t port, struct plx_pio_link *link,
                     struct plx_pio_stats *stats) PLX_ANY_THREAD;
-/** The name it was made with; the lcore of a worker. */
+/** The name it was made with; the lcore of a worker, LCORE_ID_ANY where a host turns it. */
 const char *plx_engine_name(const struct plx_engine *e) PLX_ANY_THREAD;
 unsigned plx_engine_lcore(const struct plx_engine *e, uint16_t worker) PLX_ANY_THREAD;
 /** Sum over workers. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "plx_worker_ask.h"
 
-#include <errno.h>
 #include <time.h>
 
 #include "plx_worker_pvt.h"

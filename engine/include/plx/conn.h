@@ -93,7 +93,7 @@ struct plx_handshake_info {
 	uint64_t elapsed_ns;  /**< start to established; 0 = not complete (S2-30) */
 };
 
-/** plx_handshake_expired(): is it over its time? Never once it is complete (S2-32). */
+/** plx_handshake_expired(): is it over its time? Never once it is complete (S2-32). Thread: any. */
 static inline bool
 plx_handshake_expired(const struct plx_handshake_info *h, uint64_t now_ns)
 {

@@ -199,16 +199,23 @@ class Telemetry(unittest.TestCase):
             self.assertEqual(self.demo.ask(f"/pollux/conn,{handle}"), {})
         self.assertEqual(self.demo.ask("/pollux/conn"), {})
 
-    def test_drops_name_reasons_of_the_list(self):
-        for reasons in self.demo.ask("/pollux/drops").values():
+    def test_drops_name_reasons_and_add_up(self):
+        before = self.demo.ask("/pollux/summary")
+        drops = self.demo.ask("/pollux/drops")
+        after = self.demo.ask("/pollux/summary")
+        self.assertEqual(sorted(drops), sorted(self.engines))
+        for name, reasons in drops.items():
+            self.assertLessEqual(before[name]["drops"], sum(reasons.values()))
+            self.assertLessEqual(sum(reasons.values()), after[name]["drops"])
             for reason, count in reasons.items():
                 self.assertRegex(reason, r"^[A-Z0-9]+_[A-Z0-9_]+$")
                 self.assertGreater(count, 0)
 
     def test_every_endpoint_has_help(self):
-        for command in self.demo.ask("/"):
-            if command.startswith("/pollux"):
-                self.assertTrue(self.demo.ask(f"/help,{command}"), command)
+        ours = [c for c in self.demo.ask("/") if c.startswith("/pollux")]
+        self.assertEqual(len(ours), 8)
+        for command in ours:
+            self.assertTrue(self.demo.ask(f"/help,{command}"), command)
 
     def test_a_hundred_questions_a_second_disturb_nobody(self):
         commands = ("/pollux/summary", "/pollux/quic", "/pollux/drops", "/pollux/conn/list",

@@ -10,6 +10,7 @@
 #include "plx_sim.h"
 #include "plx_test.h"
 #include "plx_test_eal.h"
+#include "plx_worker_ask.h"
 
 #define BODY_SZ      (256 << 10)
 #define WORKERS_MAX  2
@@ -395,13 +396,14 @@ static void
 an_engine_sees_a_link_go_and_come_back(void)
 {
 	const struct timespec step = {.tv_nsec = 10 * (long)PLX_NS_PER_MS};
+	struct plx_pio_stats stats;
 	struct plx_pio_link link;
 	struct rig r;
 
 	PLX_COVERS("F1");
 	make_rig(&r, 2, PLX_SIM_SPREAD_ZERO, NULL);
 	plx_engine_poll(r.server.engine);
-	CU_ASSERT_EQUAL(plx_engine_link(r.server.engine, 1, &link), PLX_E_NOENT);
+	CU_ASSERT_EQUAL(plx_engine_port(r.server.engine, 1, &link, &stats), PLX_E_NOENT);
 	for (unsigned round = 1; round <= 2; round++) {
 		for (int up = 0; up < 2; up++) {
 			const enum plx_count c =
@@ -416,11 +418,38 @@ an_engine_sees_a_link_go_and_come_back(void)
 			}
 			/* Once, though two workers share the port. */
 			CU_ASSERT_EQUAL(plx_engine_count(r.server.engine, c), round);
-			CU_ASSERT_EQUAL(plx_engine_link(r.server.engine, 0, &link), 0);
+			CU_ASSERT_EQUAL(plx_engine_port(r.server.engine, 0, &link, &stats),
+			                0);
 			CU_ASSERT_EQUAL(link.up, up);
 		}
 	}
 	fetch(&r, 4);
+	free_rig(&r);
+}
+
+static void
+a_worker_answers_between_turns_and_holds_up_nobody_when_it_ended(void)
+{
+	struct plx_ask a = {0};
+	struct plx_worker *w;
+	struct rig r;
+
+	make_rig(&r, 1, PLX_SIM_SPREAD_ZERO, NULL);
+	fetch(&r, 2);
+	w = plx_engine_worker(r.server.engine, 0);
+	CU_ASSERT_EQUAL(plx_worker_ask(w, &a, 10000), 0);
+	CU_ASSERT_TRUE_FATAL(a.cnt > 0);
+	CU_ASSERT_STRING_EQUAL(a.line[0].state, "OPEN");
+	a.id = a.line[0].id;
+	CU_ASSERT_EQUAL(plx_worker_ask(w, &a, 10000), 0);
+	CU_ASSERT_EQUAL(a.info.id.v, a.id.v);
+	CU_ASSERT_TRUE(a.info.rx_pkts > 0);
+	a.id.v++;
+	CU_ASSERT_EQUAL(plx_worker_ask(w, &a, 10000), PLX_E_STALE);
+	plx_engine_stop(r.server.engine, 0, 0);
+	/* The second one is not told that the first is still before the worker. */
+	CU_ASSERT_EQUAL(plx_worker_ask(w, &a, 10), PLX_E_TIMEOUT);
+	CU_ASSERT_EQUAL(plx_worker_ask(w, &a, 10), PLX_E_TIMEOUT);
 	free_rig(&r);
 }
 
@@ -500,6 +529,8 @@ main(void)
 	         answers_come_to_the_queue_of_the_worker_that_dialed},
 	        {"an engine sees a link go and come back",
 	         an_engine_sees_a_link_go_and_come_back},
+	        {"a worker answers between turns and holds up nobody when it ended",
+	         a_worker_answers_between_turns_and_holds_up_nobody_when_it_ended},
 	        {"a wire that loses and reorders only slows things down",
 	         a_wire_that_loses_and_reorders_only_slows_things_down},
 	        {"a stopped engine says goodbye", a_stopped_engine_says_goodbye},
